@@ -1,0 +1,37 @@
+# make run, make test and make check do all set-up themselves; a second call starts at once.
+PYTHON ?= python3
+BIN := .venv/bin
+# What was installed is remembered by its content, so that a checkout's file times do not matter.
+INSTALLED := .venv/installed-$(firstword $(shell cat pyproject.toml constraints.txt | cksum))
+
+.PHONY: run test test-slow check format clean
+
+run: $(INSTALLED)
+	$(BIN)/python -m experiments.run
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest
+
+test-slow: $(INSTALLED)
+	$(BIN)/python -m pytest -m "slow or not slow"
+
+check: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv
+
+$(INSTALLED):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "make: $(PYTHON) is older than Python 3.11; name another: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --editable '.[dev]'
+	@rm -f .venv/installed-*
+	@touch $@

@@ -1,0 +1,26 @@
+"""A neural network by hand, in NumPy alone, that computes exactly what Keras 3 computes."""
+
+from scratchnet.architecture import Architecture
+from scratchnet.errors import ArchitectureError
+from scratchnet.layers import Dense
+from scratchnet.network import Network, StepTrace, initial_weights
+from scratchnet.optimizers import SGD, Adam, AdamW, OptimizerState, RMSprop
+from scratchnet.training import BatchOrder, History, evaluate, fit
+
+__all__ = [
+    "SGD",
+    "Adam",
+    "AdamW",
+    "Architecture",
+    "ArchitectureError",
+    "BatchOrder",
+    "Dense",
+    "History",
+    "Network",
+    "OptimizerState",
+    "RMSprop",
+    "StepTrace",
+    "evaluate",
+    "fit",
+    "initial_weights",
+]

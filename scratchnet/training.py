@@ -1,0 +1,206 @@
+"""Training: epochs and batches, and the history they leave."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from scratchnet.losses import LOSSES
+from scratchnet.metrics import correct_predictions
+from scratchnet.network import BatchPlan, Network
+from scratchnet.optimizers import OptimizerState
+
+Array = NDArray[Any]
+
+
+@dataclass
+class History:
+    """What training saw, one entry per epoch, in the meaning of ``keras.callbacks.History``.
+
+    Attributes
+    ----------
+    loss
+        Mean over the epoch's batches, weighted by their sizes, of the loss before each update.
+    accuracy
+        Share of the epoch's samples that were right before their batch's update.
+    val_loss, val_accuracy
+        On the validation data at the end of the epoch; empty without such data.
+    seconds
+        Wall-clock time of the epoch's training, validation not included.
+    """
+
+    loss: list[float] = field(default_factory=list)
+    accuracy: list[float] = field(default_factory=list)
+    val_loss: list[float] = field(default_factory=list)
+    val_accuracy: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class BatchOrder:
+    """Which samples make up which batch: the same for every implementation that is compared.
+
+    Parameters
+    ----------
+    samples
+        Number of training samples.
+    batch_size
+        Samples per batch; the last batch of an epoch has what remains. None: all of them.
+    shuffle_seed
+        None keeps the samples in their order; otherwise epoch ``e`` has the permutation that
+        ``numpy.random.RandomState([shuffle_seed, e])`` draws.
+    """
+
+    samples: int
+    batch_size: int | None = None
+    shuffle_seed: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.batch_size is not None and self.batch_size < 1:
+            raise ValueError(f"batch_size = {self.batch_size!r}; expected a positive integer")
+
+    @property
+    def bounds(self) -> list[tuple[int, int]]:
+        """First and one past the last position of each batch within an epoch."""
+        size = self.batch_size or self.samples
+        return [(i, min(i + size, self.samples)) for i in range(0, self.samples, size)]
+
+    def epoch(self, epoch: int) -> NDArray[np.intp]:
+        """Return the samples of an epoch (from 0) in the order of their use."""
+        if self.shuffle_seed is None:
+            return np.arange(self.samples)
+        return np.random.RandomState([self.shuffle_seed, epoch]).permutation(self.samples)
+
+    def batches(self, epoch: int) -> Iterator[NDArray[np.intp]]:
+        """Yield the samples of each batch of an epoch (from 0)."""
+        order = self.epoch(epoch)
+        for start, stop in self.bounds:
+            yield order[start:stop]
+
+
+def fit(
+    network: Network,
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    optimizer: OptimizerState,
+    epochs: int,
+    batch_size: int | None = None,
+    shuffle_seed: int | None = None,
+    validation_data: tuple[ArrayLike, ArrayLike] | None = None,
+    on_epoch_end: Callable[[int, History], None] | None = None,
+) -> History:
+    """Train a network.
+
+    Parameters
+    ----------
+    network
+        Its weights are changed.
+    x, y
+        ``(samples, features)`` and targets as the loss takes them.
+    optimizer
+        State bound to the network's parameters; it goes on from where it stands.
+    epochs
+        How often to go through the samples.
+    batch_size, shuffle_seed
+        See `BatchOrder`: None is one batch of all samples, and no shuffling.
+    validation_data
+        Inputs and targets to evaluate after each epoch.
+    on_epoch_end
+        Called with the epoch (from 0) and the history so far.
+
+    Returns
+    -------
+    History
+        One entry per epoch.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, or epochs is negative.
+    """
+    if epochs < 0:
+        raise ValueError(f"epochs = {epochs!r}; expected 0 or more")
+    inputs = network.check_inputs(x)
+    targets = network.check_targets(y, len(inputs))
+    order = BatchOrder(len(inputs), batch_size, shuffle_seed)
+    validation = _validation(network, validation_data)
+    feed = _feed_whole if len(order.bounds) == 1 and shuffle_seed is None else _feed_batches
+    sparse = LOSSES[network.architecture.loss].sparse
+    history = History()
+    batches = feed(network, inputs, targets, order)
+    with np.errstate(over="ignore"):
+        for epoch in range(epochs):
+            started = perf_counter()
+            loss_sum, correct = 0.0, 0
+            for plan in batches(epoch):
+                plan.forward()
+                loss_sum += plan.loss.forward() * len(plan.targets)
+                correct += correct_predictions(plan.prediction, plan.targets, sparse=sparse)
+                plan.backward()
+                optimizer.step()
+            history.seconds.append(perf_counter() - started)
+            history.loss.append(float(loss_sum / len(inputs)))
+            history.accuracy.append(correct / len(inputs))
+            if validation is not None:
+                loss, accuracy = evaluate(network, *validation)
+                history.val_loss.append(loss)
+                history.val_accuracy.append(accuracy)
+            if on_epoch_end is not None:
+                on_epoch_end(epoch, history)
+    return history
+
+
+def evaluate(network: Network, x: ArrayLike, y: ArrayLike) -> tuple[float, float]:
+    """Return the mean loss and the accuracy on data, all samples at once."""
+    inputs = network.check_inputs(x)
+    plan = network.plan(len(inputs))
+    with np.errstate(over="ignore"):
+        np.copyto(plan.inputs.values, inputs)
+        np.copyto(plan.targets, network.check_targets(y, len(inputs)))
+        plan.forward()
+        loss = float(plan.loss.forward())
+    sparse = LOSSES[network.architecture.loss].sparse
+    correct = correct_predictions(plan.prediction, plan.targets, sparse=sparse)
+    return loss, correct / len(inputs)
+
+
+Batches = Callable[[int], Iterator[BatchPlan]]
+
+
+def _validation(
+    network: Network, data: tuple[ArrayLike, ArrayLike] | None
+) -> tuple[Array, Array] | None:
+    if data is None:
+        return None
+    inputs = network.check_inputs(data[0])
+    return inputs, network.check_targets(data[1], len(inputs))
+
+
+def _feed_whole(network: Network, inputs: Array, targets: Array, order: BatchOrder) -> Batches:  # noqa: ARG001
+    """Give every epoch the same batch; the data are copied into its buffers once per fit."""
+    plan = BatchPlan(network, len(inputs))
+    np.copyto(plan.inputs.values, inputs)
+    np.copyto(plan.targets, targets)
+    return lambda epoch: iter((plan,))  # noqa: ARG005
+
+
+def _feed_batches(network: Network, inputs: Array, targets: Array, order: BatchOrder) -> Batches:
+    """Give every epoch its batches, gathered into the plan of their size."""
+    columns = np.ascontiguousarray(inputs.T)
+    target_columns = np.ascontiguousarray(targets.T)
+
+    def batches(epoch: int) -> Iterator[BatchPlan]:
+        for chosen in order.batches(epoch):
+            plan = network.plan(len(chosen))
+            # "clip" writes straight into `out`; the default would go through a copy.
+            np.take(columns, chosen, axis=1, out=plan.inputs.values.T, mode="clip")
+            np.take(target_columns, chosen, axis=1, out=plan.targets.T, mode="clip")
+            yield plan
+
+    return batches
