@@ -26,7 +26,8 @@ def predicted_classes(prediction: Array) -> NDArray[np.intp]:
     """
     if prediction.shape[1] == 1:
         return (prediction[:, 0] > 0.5).astype(np.intp)
-    return np.argmax(prediction, axis=1)
+    classes: NDArray[np.intp] = np.argmax(prediction, axis=1)
+    return classes
 
 
 def target_classes(targets: Array, *, sparse: bool) -> Array:
@@ -46,7 +47,8 @@ def target_classes(targets: Array, *, sparse: bool) -> Array:
     """
     if sparse or targets.shape[1] == 1:
         return targets[:, 0]
-    return np.argmax(targets, axis=1)
+    classes: NDArray[np.intp] = np.argmax(targets, axis=1)
+    return classes
 
 
 def correct_predictions(prediction: Array, targets: Array, *, sparse: bool) -> int:

@@ -83,7 +83,7 @@ class Network:
     @property
     def weights(self) -> dict[str, Array]:
         """Copies of all weights by name; to change them use `set_weights`."""
-        return {name: weight.copy() for name, weight in self.parameters.items()}
+        return self.parameters.named(self.parameters.values)
 
     def set_weights(self, weights: Mapping[str, Array]) -> None:
         """Copy weights in by name.

@@ -24,6 +24,15 @@ Array = NDArray[Any]
 _PIECE = 16384
 
 
+def through_float32(value: float) -> float:
+    """Round a setting to float32, as Keras does with those it hands to ``ops.cast``.
+
+    ``keras.ops.cast(0.999, "float64")`` is 0.99900001287: a Python number becomes a tensor of
+    the default dtype first. In float64 this is far more than rounding (see docs/findings.md).
+    """
+    return float(np.float32(value))
+
+
 @dataclass(frozen=True)
 class Optimizer(ABC):
     """Description of an optimizer.
@@ -117,6 +126,10 @@ class SGD(Optimizer):
     def slots(self) -> tuple[str, ...]:
         """``momentum``, if there is any."""
         return ("momentum",) if self.momentum else ()
+
+    def constants(self, iteration: int, dtype: np.dtype[Any]) -> dict[str, Any]:
+        """Round the momentum as Keras does."""
+        return super().constants(iteration, dtype) | {"momentum": through_float32(self.momentum)}
 
     def apply(
         self,
@@ -221,12 +234,16 @@ class Adam(Optimizer):
 
     def constants(self, iteration: int, dtype: np.dtype[Any]) -> dict[str, Any]:
         """Add alpha, computed in `dtype` from rounded settings as Keras does, and 1 - beta."""
-        rounded = super().constants(iteration, dtype)
         rate, beta_1, beta_2 = (
-            dtype.type(rounded[name]) for name in ("learning_rate", "beta_1", "beta_2")
+            dtype.type(value)
+            for value in (
+                self.learning_rate,
+                through_float32(self.beta_1),
+                through_float32(self.beta_2),
+            )
         )
         one, t = dtype.type(1), dtype.type(iteration)
-        return rounded | {
+        return super().constants(iteration, dtype) | {
             "alpha": rate * np.sqrt(one - beta_2**t) / (one - beta_1**t),
             "one_minus_beta_1": 1 - self.beta_1,
             "one_minus_beta_2": 1 - self.beta_2,
@@ -269,6 +286,11 @@ class AdamW(Adam):
     name: ClassVar[str] = "adamw"
 
     weight_decay: float = 0.004
+
+    def constants(self, iteration: int, dtype: np.dtype[Any]) -> dict[str, Any]:
+        """Round the weight decay as Keras does."""
+        decay = through_float32(self.weight_decay)
+        return super().constants(iteration, dtype) | {"weight_decay": decay}
 
     def apply(
         self,

@@ -7,7 +7,7 @@ for it by its Keras name: ``parameters["dense_1/kernel"]``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import DTypeLike, NDArray
 Array = NDArray[Any]
 
 
-class Parameters(Mapping[str, Array]):
+class Parameters:
     """All weights of a network and their gradients.
 
     Parameters
@@ -28,8 +28,12 @@ class Parameters(Mapping[str, Array]):
 
     Attributes
     ----------
+    shapes
+        Shape of each weight by name.
+    size
+        Number of elements of all weights together.
     values, gradients
-        Flat arrays of ``size`` elements.
+        The two arenas: flat arrays of `size` elements.
     """
 
     def __init__(self, shapes: Mapping[str, tuple[int, ...]], dtype: DTypeLike) -> None:
@@ -47,12 +51,6 @@ class Parameters(Mapping[str, Array]):
     def __getitem__(self, name: str) -> Array:
         """Return a view of one weight: writing to it changes the network."""
         return self.values[self._slices[name]].reshape(self.shapes[name])
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.shapes)
-
-    def __len__(self) -> int:
-        return len(self.shapes)
 
     def gradient(self, name: str) -> Array:
         """Return a view of the gradient of one weight."""

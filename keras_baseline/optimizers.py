@@ -1,0 +1,72 @@
+"""The Keras twins of the optimizers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from keras_baseline.weights import variables
+from scratchnet.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
+
+Array = NDArray[Any]
+
+_CLASSES: dict[type[Optimizer], Any] = {
+    SGD: keras.optimizers.SGD,
+    RMSprop: keras.optimizers.RMSprop,
+    Adam: keras.optimizers.Adam,
+    AdamW: keras.optimizers.AdamW,
+}
+
+
+def build_optimizer(optimizer: Optimizer, dtype: str) -> Any:
+    """Make the Keras optimizer with the same settings.
+
+    Keras keeps a learning rate in a float32 variable whatever the model's dtype, so 0.01 would
+    reach a float64 network as 0.009999999776. A callable is taken as it is, hence the lambda.
+
+    Parameters
+    ----------
+    optimizer
+        What to build.
+    dtype
+        Of the network.
+
+    Returns
+    -------
+    keras.optimizers.Optimizer
+    """
+    settings = dict(vars(optimizer))
+    rate = keras.ops.convert_to_tensor(settings.pop("learning_rate"), dtype=dtype)
+    return _CLASSES[type(optimizer)](learning_rate=lambda: rate, **settings)
+
+
+def get_slots(model: Any, keras_optimizer: Any, optimizer: Optimizer) -> dict[str, Array]:
+    """Return the optimizer's slots by full name, as ``dense_1/kernel_momentum``."""
+    by_path = {variable.path.split("/", 1)[-1]: variable for variable in keras_optimizer.variables}
+    return {
+        f"{name}_{slot}": np.array(
+            keras.ops.convert_to_numpy(by_path[f"{variable.path.replace('/', '_')}_{slot}"])
+        )
+        for name, variable in variables(model).items()
+        for slot in optimizer.slots
+    }
+
+
+def set_slots(
+    model: Any,
+    keras_optimizer: Any,
+    optimizer: Optimizer,
+    slots: dict[str, Array],
+    iterations: int,
+) -> None:
+    """Copy slots in by full name, and set the number of updates made."""
+    keras_optimizer.build(model.trainable_variables)
+    keras_optimizer.iterations.assign(iterations)
+    by_path = {variable.path.split("/", 1)[-1]: variable for variable in keras_optimizer.variables}
+    for name, variable in variables(model).items():
+        for slot in optimizer.slots:
+            target = by_path[f"{variable.path.replace('/', '_')}_{slot}"]
+            target.assign(np.asarray(slots[f"{name}_{slot}"], target.dtype))
