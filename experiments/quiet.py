@@ -1,0 +1,52 @@
+"""Silence for TensorFlow's start-up chatter, in commands only.
+
+TensorFlow writes to file descriptor 2 from C++ while it is imported and when it first looks for
+devices: neither Python's logging nor `contextlib.redirect_stderr` reaches that.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def swallowed_stderr() -> Iterator[None]:
+    """Keep what is written to file descriptor 2; show it if the block raises."""
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    with tempfile.TemporaryFile() as swallowed:
+        os.dup2(swallowed.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            sys.stderr.flush()
+            swallowed.seek(0)
+            os.write(terminal, swallowed.read())
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(terminal, 2)
+            os.close(terminal)
+
+
+def start_keras(backend: str = "tensorflow") -> None:
+    """Import Keras on a backend and let it find its devices, without chatter.
+
+    A process has one backend: the first call decides.
+
+    Parameters
+    ----------
+    backend
+        ``"tensorflow"``.
+    """
+    os.environ["KERAS_BACKEND"] = backend
+    # Errors only; a value that the user chose stays.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    with swallowed_stderr():
+        import keras
+
+        keras.ops.zeros(1)
