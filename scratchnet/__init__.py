@@ -2,6 +2,7 @@
 
 from scratchnet.architecture import Architecture
 from scratchnet.errors import ArchitectureError
+from scratchnet.gradient_check import GradientCheck, gradient_check
 from scratchnet.layers import Dense
 from scratchnet.network import Network, StepTrace, initial_weights
 from scratchnet.optimizers import SGD, Adam, AdamW, OptimizerState, RMSprop
@@ -15,6 +16,7 @@ __all__ = [
     "ArchitectureError",
     "BatchOrder",
     "Dense",
+    "GradientCheck",
     "History",
     "Network",
     "OptimizerState",
@@ -22,5 +24,6 @@ __all__ = [
     "StepTrace",
     "evaluate",
     "fit",
+    "gradient_check",
     "initial_weights",
 ]
