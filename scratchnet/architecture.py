@@ -7,6 +7,7 @@ whoever holds one can build it, here and in Keras.
 from __future__ import annotations
 
 import dataclasses
+import json
 import tomllib
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -290,6 +291,6 @@ def _toml_value(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-        return f'"{escaped}"'
+        # A JSON string is a TOML string, but for the one control character that JSON lets stand.
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     return repr(value)
