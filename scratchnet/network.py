@@ -15,7 +15,6 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from scratchnet.architecture import Architecture
 from scratchnet.layers import Buffer, Pass
-from scratchnet.layers.dense import DensePass
 from scratchnet.losses import LOSSES
 from scratchnet.optimizers import OptimizerState
 from scratchnet.parameters import Parameters
@@ -237,6 +236,9 @@ class BatchPlan:
         ``(samples, units)``: where `forward` leaves the last activation.
     loss
         The loss of the batch, after `forward`.
+    loss_gradient
+        Where ``loss.backward`` writes: the gradient of the last pre-activation if the loss is
+        fused with the last activation, else that of the last activation.
     """
 
     def __init__(self, network: Network, samples: int) -> None:
@@ -255,15 +257,10 @@ class BatchPlan:
         )
         self._names = [layer.name for layer in architecture.layers]
         last = self.passes[-1]
+        self._fused = architecture.fused
         # A fused loss reads the logits and writes their gradient, past the last activation.
-        self._fused_pass = last if architecture.fused and isinstance(last, DensePass) else None
-        if self._fused_pass is not None:
-            source, self._loss_gradient = (
-                self._fused_pass.pre_activation,
-                self._fused_pass.pre_activation_gradient,
-            )
-        else:
-            source, self._loss_gradient = buffer.values, buffer.gradient
+        source = last.pre_activation if self._fused else buffer.values
+        self.loss_gradient = last.pre_activation_gradient if self._fused else buffer.gradient
         self.loss = loss(
             source, self.targets, fused=architecture.fused, constants=network.constants
         )
@@ -275,12 +272,12 @@ class BatchPlan:
 
     def backward(self) -> None:
         """Fill every gradient, from the loss back to the first layer's weights."""
-        self.loss.backward(self._loss_gradient)
-        passes = self.passes
-        if self._fused_pass is not None:
-            self._fused_pass.backward_from_pre_activation()
-            passes = passes[:-1]
-        for layer in reversed(passes):
+        self.loss.backward(self.loss_gradient)
+        last = self.passes[-1]
+        if not self._fused:
+            last.backward_pre_activation()
+        last.backward_weights()
+        for layer in self.passes[-2::-1]:
             layer.backward()
 
     def tensors(self) -> dict[str, Array]:
@@ -290,6 +287,6 @@ class BatchPlan:
             for name, layer in zip(self._names, self.passes, strict=True)
             for short, tensor in layer.tensors().items()
         }
-        if self._fused_pass is not None:
+        if self._fused:
             del found[f"{self._names[-1]}/activation_gradient"]
         return found

@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
+
+from scratchnet.network import Network, StepTrace
+from scratchnet.optimizers import Optimizer, OptimizerState
 
 Array = NDArray[Any]
 
@@ -32,6 +36,83 @@ class Snapshot:
     slots: dict[str, Array]
     x: Array
     y: Array
+
+
+def local_trace(
+    network: Network, snapshot: Snapshot, twin: StepTrace, optimizer: Optimizer | None = None
+) -> StepTrace:
+    """Run every operation of one step on the very inputs that the Keras twin's had.
+
+    After each operation its result is recorded and replaced by the twin's, so an error shows
+    where it arises and cannot hide behind another.
+
+    Parameters
+    ----------
+    network
+        Its weights are set to the snapshot's, and changed by the update.
+    snapshot
+        Where the step starts.
+    twin
+        What Keras computed from the same start.
+    optimizer
+        The update rule; None: no update.
+    """
+    network.set_weights(snapshot.weights)
+    found: dict[str, Array] = {}
+
+    def swap(name: str, buffer: Array) -> None:
+        found[name] = buffer.copy(order="C")
+        buffer[...] = twin.tensors[name]
+
+    plan = network.plan(len(snapshot.x))
+    layers = list(zip(network.architecture.layers, plan.passes, strict=True))
+    with np.errstate(all="ignore"):
+        plan.inputs.values[...] = network.check_inputs(snapshot.x)
+        plan.targets[...] = network.check_targets(snapshot.y, len(snapshot.x))
+        for layer, run in layers:
+            run.forward_pre_activation()
+            swap(f"{layer.name}/pre_activation", run.pre_activation)
+            run.forward_activation()
+            swap(f"{layer.name}/activation", run.outputs.values)
+        loss = float(plan.loss.forward())
+        plan.loss.backward(plan.loss_gradient)
+        for layer, run in reversed(layers):
+            if plan.loss_gradient is not run.pre_activation_gradient:
+                swap(f"{layer.name}/activation_gradient", run.outputs.gradient)
+                run.backward_pre_activation()
+            swap(f"{layer.name}/pre_activation_gradient", run.pre_activation_gradient)
+            run.backward_weights()
+        for name in network.parameters.shapes:
+            swap(f"{name}_gradient", network.parameters.gradient(name))
+        if optimizer is not None:
+            found |= updated_tensors(network, restored_state(network, optimizer, snapshot))
+    return StepTrace(loss, found)
+
+
+def restored_state(network: Network, optimizer: Optimizer, snapshot: Snapshot) -> OptimizerState:
+    """Return the optimizer's state as it stood at a snapshot."""
+    state = OptimizerState(optimizer, network.parameters, network.constants)
+    state.iterations = snapshot.step
+    for slot, flat in state.slots.items():
+        pieces = [snapshot.slots[f"{name}_{slot}"] for name in network.parameters.shapes]
+        flat[...] = np.concatenate([piece.ravel() for piece in pieces])
+    return state
+
+
+def named_slots(network: Network, state: OptimizerState) -> dict[str, Array]:
+    """Return copies of an optimizer's slots by full name, as ``dense_1/kernel_momentum``."""
+    return {
+        f"{name}_{slot}": values
+        for slot, flat in state.slots.items()
+        for name, values in network.parameters.named(flat).items()
+    }
+
+
+def updated_tensors(network: Network, state: OptimizerState) -> dict[str, Array]:
+    """Update once from the gradients in the arena; return new weights and slots by full name."""
+    state.step()
+    updated = {f"{name}_updated": value for name, value in network.weights.items()}
+    return updated | named_slots(network, state)
 
 
 @dataclass(frozen=True)

@@ -46,25 +46,54 @@ class Buffer:
 class Pass(ABC):
     """Forward and backward of one layer for one batch size; nothing is allocated in either.
 
+    Each direction has two halves, so that a comparison can look, and step in, between them.
+
     Attributes
     ----------
     outputs
         Where `forward` leaves the layer's values, and where `backward` finds their gradient.
+    pre_activation, pre_activation_gradient
+        ``z`` and ``dz``, ``(samples, units)``.
     """
 
     outputs: Buffer
+    pre_activation: Array
+    pre_activation_gradient: Array
 
-    @abstractmethod
     def forward(self) -> None:
         """Compute the outputs from the inputs."""
+        self.forward_pre_activation()
+        self.forward_activation()
 
-    @abstractmethod
     def backward(self) -> None:
         """Compute the gradients of weights and inputs from that of the outputs."""
+        self.backward_pre_activation()
+        self.backward_weights()
 
     @abstractmethod
+    def forward_pre_activation(self) -> None:
+        """Compute ``z`` from the inputs."""
+
+    @abstractmethod
+    def forward_activation(self) -> None:
+        """Compute the outputs from ``z``."""
+
+    @abstractmethod
+    def backward_pre_activation(self) -> None:
+        """Compute ``dz`` from the gradient of the outputs."""
+
+    @abstractmethod
+    def backward_weights(self) -> None:
+        """Compute the gradients of weights and inputs from ``dz``."""
+
     def tensors(self) -> dict[str, Array]:
         """Return views of everything computed for the last batch, by name."""
+        return {
+            "pre_activation": self.pre_activation,
+            "activation": self.outputs.values,
+            "activation_gradient": self.outputs.gradient,
+            "pre_activation_gradient": self.pre_activation_gradient,
+        }
 
 
 class Layer(ABC):

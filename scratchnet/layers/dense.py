@@ -118,13 +118,16 @@ class DensePass(Pass):
         self._weights_gradient = gradients.reshape(rows, layer.units)
         self._kernel_transposed = self._weights[:features].T
 
-    def forward(self) -> None:
-        """Compute ``z`` and ``a``."""
+    def forward_pre_activation(self) -> None:
+        """Compute ``z`` from ``x``."""
         np.matmul(self._x, self._weights, out=self.pre_activation)
+
+    def forward_activation(self) -> None:
+        """Compute ``a`` from ``z``."""
         self.activation.forward(self.pre_activation, self.outputs.values, self._row)
 
-    def backward(self) -> None:
-        """Compute ``dz`` from ``da``, then all that follows from it."""
+    def backward_pre_activation(self) -> None:
+        """Compute ``dz`` from ``da``."""
         self.activation.backward(
             self.pre_activation,
             self.outputs.values,
@@ -132,20 +135,10 @@ class DensePass(Pass):
             self.pre_activation_gradient,
             self._row,
         )
-        self.backward_from_pre_activation()
 
-    def backward_from_pre_activation(self) -> None:
+    def backward_weights(self) -> None:
         """Compute the gradients of weights and inputs from ``dz``."""
         dz = self.pre_activation_gradient
         np.matmul(self._x_transposed, dz, out=self._weights_gradient)
         if not self._first:
             np.matmul(dz, self._kernel_transposed, out=self.inputs.gradient)
-
-    def tensors(self) -> dict[str, Array]:
-        """Return ``z``, ``a`` and their gradients."""
-        return {
-            "pre_activation": self.pre_activation,
-            "activation": self.outputs.values,
-            "activation_gradient": self.outputs.gradient,
-            "pre_activation_gradient": self.pre_activation_gradient,
-        }

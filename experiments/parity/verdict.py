@@ -1,0 +1,364 @@
+"""Verdicts: from two values and a bound to one word, tensor by tensor.
+
+``identical`` · ``rounding`` (both sides within the bound around the higher-precision reference) ·
+``undecidable`` (beyond it, but a branch at a kink explains it) · ``chaos`` (free-running only) ·
+``divergent``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.parity.diagnosis import diagnose
+from experiments.parity.reference import Tensors, reference_step
+from experiments.parity.rounding import Bounded
+from experiments.parity.trace import ParityRow, Snapshot, local_trace, restored_state
+from keras_baseline.tracing import KerasStep
+from scratchnet.architecture import Architecture
+from scratchnet.network import Network, StepTrace
+from scratchnet.optimizers import Optimizer
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """Where two sides first part.
+
+    Attributes
+    ----------
+    mode, step, layer, tensor
+        As in `ParityRow`.
+    index
+        Of the element that leaves its bound by most.
+    ours, twin, exact
+        Its value on each side, and to higher precision.
+    ulps
+        Distance of the two sides in units in the last place of the exact value.
+    bound
+        What rounding can explain.
+    side
+        Who leaves the bound.
+    diagnosis
+        The likely mistake as a code, or empty.
+    sentence
+        All of this in words.
+    """
+
+    mode: str
+    step: int
+    layer: str
+    tensor: str
+    index: tuple[int, ...]
+    ours: float
+    twin: float
+    exact: float
+    ulps: float
+    bound: float
+    side: str
+    diagnosis: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The rows of a comparison, and the first divergence in the order of computation.
+
+    Attributes
+    ----------
+    rows
+        One per tensor, in the order of computation.
+    first_divergence
+        None if there is none.
+    """
+
+    rows: list[ParityRow]
+    first_divergence: Divergence | None
+
+
+@dataclass(frozen=True)
+class Sides:
+    """What the two sides are called.
+
+    Attributes
+    ----------
+    ours, twin
+        As in ``scratchnet`` and ``keras``.
+    """
+
+    ours: str = "scratchnet"
+    twin: str = "keras"
+
+
+def judge_tensor(
+    mode: str,
+    step: int,
+    name: str,
+    ours: Array,
+    twin: Array,
+    reference: Bounded,
+    sides: Sides | None = None,
+) -> tuple[ParityRow, Divergence | None]:
+    """Compare one tensor of both sides with the reference.
+
+    Parameters
+    ----------
+    mode, step
+        As in `ParityRow`.
+    name
+        Full name, as ``dense_1/kernel_gradient``.
+    ours, twin
+        The two sides, of the same shape as the reference.
+    reference
+        The exact value and its bounds.
+    sides
+        What to call them.
+
+    Returns
+    -------
+    tuple
+        The row, and the divergence if it is one, both without a diagnosis.
+    """
+    sides = sides or Sides()
+    layer, _, tensor = name.rpartition("/")
+    precision = reference.precision
+    if ours.shape != reference.shape:
+        raise ValueError(f"{name}: shape {ours.shape}, expected {reference.shape}")
+    difference = _distance(ours, twin)
+    error_ours, error_twin = _distance(ours, reference.value), _distance(twin, reference.value)
+    # A result too large for the dtype is rightly infinite.
+    overflowed = reference.size + reference.branch >= precision.largest
+    worst = np.where(overflowed, 0.0, np.maximum(error_ours, error_twin))
+    ratio = _ratio(worst, reference.error)
+    # Beside an exact 0 the ulp of the larger side says more than that of 0.
+    scale = np.maximum(np.where(np.isfinite(ours), np.abs(ours), 0), reference.size)
+    scale = np.clip(scale.astype(np.float64), precision.smallest, precision.largest)
+    ulps = difference / np.spacing(scale.astype(precision.dtype)).astype(np.float64)
+    largest = float(np.max(reference.size, initial=0.0))
+    max_abs = float(np.max(difference, initial=0.0))
+    bound_ratio = float(np.max(ratio, initial=0.0))
+    off = [
+        side
+        for side, error in ((sides.ours, error_ours), (sides.twin, error_twin))
+        if np.any(_ratio(np.where(overflowed, 0.0, error), reference.error) > 1)
+    ]
+    verdict = "rounding"
+    if bound_ratio > 1:
+        undecidable = np.all(_ratio(worst, reference.branch) <= 1)
+        verdict = "undecidable" if undecidable else "divergent"
+    elif np.array_equal(ours, twin, equal_nan=True):
+        verdict = "identical"
+    expected_ratio = float(np.max(_ratio(worst, reference.expected), initial=0.0))
+    remark = ""
+    if verdict == "rounding" and expected_ratio > 1:
+        remark = "more than the probabilistic bound lets expect"
+    if verdict == "undecidable":
+        remark = "a pre-activation lies within its bound of a kink: the sides may branch apart"
+    row = ParityRow(
+        mode=mode,
+        step=step,
+        layer=layer or name,
+        tensor=tensor,
+        max_abs=max_abs,
+        max_rel=max_abs / largest if largest else max_abs,
+        max_ulp=float(np.max(ulps, initial=0.0)),
+        bound_ratio=bound_ratio,
+        expected_ratio=expected_ratio,
+        floor=detectability_floor(reference),
+        side=" and ".join(off) if verdict == "divergent" else "",
+        verdict=verdict,
+        diagnosis=remark,
+    )
+    if verdict != "divergent":
+        return row, None
+    index = tuple(int(i) for i in np.unravel_index(int(np.argmax(ratio)), reference.shape))
+    return row, Divergence(
+        mode=mode,
+        step=step,
+        layer=row.layer,
+        tensor=tensor,
+        index=index,
+        ours=float(ours[index]),
+        twin=float(twin[index]),
+        exact=float(reference.value[index]),
+        ulps=float(ulps[index]),
+        bound=float(reference.error[index]),
+        side=row.side,
+        diagnosis="",
+        sentence="",
+    )
+
+
+def detectability_floor(reference: Bounded) -> float:
+    """Return the smallest relative mistake that could still be told from rounding.
+
+    A factor ``1 + delta`` on the whole tensor shows as soon as ``delta |value|`` exceeds the
+    bound twice, once for the mistake and once for the rounding that may hide it, at one element.
+    """
+    with np.errstate(all="ignore"):
+        ratio = 2 * reference.error / reference.size
+    return float(np.min(ratio[reference.size > 0], initial=np.inf))
+
+
+def judge_step(
+    mode: str,
+    step: int,
+    ours: StepTrace,
+    twin: StepTrace,
+    reference: Tensors,
+    sides: Sides | None = None,
+) -> Judgement:
+    """Compare two traces of one step, tensor by tensor, in the order of computation.
+
+    A tensor that one side does not have is left out.
+    """
+    rows: list[ParityRow] = []
+    first: Divergence | None = None
+    for name, bounded in reference.items():
+        if name != "loss" and (name not in ours.tensors or name not in twin.tensors):
+            continue
+        values = [
+            np.asarray(trace.loss if name == "loss" else trace.tensors[name])
+            for trace in (ours, twin)
+        ]
+        row, divergence = judge_tensor(mode, step, name, values[0], values[1], bounded, sides)
+        rows.append(row)
+        first = first or divergence
+    return Judgement(rows, first)
+
+
+def judge_snapshot(
+    network: Network,
+    keras_step: KerasStep,
+    snapshot: Snapshot,
+    optimizer: Optimizer | None = None,
+) -> Judgement:
+    """Compare one training step in lockstep: layer by layer, and as a whole.
+
+    Parameters
+    ----------
+    network
+        Ours; its weights are set to the snapshot's.
+    keras_step
+        The twin.
+    snapshot
+        Where both sides start.
+    optimizer
+        The update rule; None: gradients only.
+
+    Returns
+    -------
+    Judgement
+        The first divergence, if any, is that of the layer-by-layer comparison, where it arises,
+        with its diagnosis.
+    """
+    architecture, dtype = network.architecture, str(network.dtype)
+    twin = keras_step.trace(
+        snapshot.weights, snapshot.x, snapshot.y, snapshot.slots or None, snapshot.step
+    )
+    with np.errstate(all="ignore"):
+        local_reference = reference_step(architecture, dtype, snapshot, optimizer, twin.tensors)
+        whole_reference = reference_step(architecture, dtype, snapshot, optimizer)
+        local = local_trace(network, snapshot, twin, optimizer)
+        whole = _whole_trace(network, snapshot, optimizer)
+        layer = judge_step("layer", snapshot.step, local, twin, local_reference)
+        if layer.first_divergence is not None:
+            layer = _explain(layer, architecture, dtype, snapshot, optimizer, local, twin)
+        step = judge_step("step", snapshot.step, whole, twin, whole_reference)
+    rows = layer.rows + step.rows
+    return Judgement(rows, layer.first_divergence or _worded(step.first_divergence))
+
+
+def judge_lockstep(
+    architecture: Architecture,
+    dtype: str,
+    optimizer: Optimizer,
+    snapshots: Sequence[Snapshot],
+) -> list[ParityRow]:
+    """Compare scratchnet with its Keras twin at several steps, in lockstep.
+
+    Parameters
+    ----------
+    architecture, dtype, optimizer
+        What is compared.
+    snapshots
+        The steps.
+
+    Returns
+    -------
+    list of ParityRow
+        Modes ``layer`` and ``step`` of each snapshot.
+    """
+    network = Network(architecture, seed=0, dtype=dtype)
+    keras_step = KerasStep(architecture, dtype, optimizer)
+    return [
+        row
+        for snapshot in snapshots
+        for row in judge_snapshot(network, keras_step, snapshot, optimizer).rows
+    ]
+
+
+def _whole_trace(network: Network, snapshot: Snapshot, optimizer: Optimizer | None) -> StepTrace:
+    network.set_weights(snapshot.weights)
+    state = None if optimizer is None else restored_state(network, optimizer, snapshot)
+    return network.trace_step(snapshot.x, snapshot.y, state)
+
+
+def _explain(
+    judgement: Judgement,
+    architecture: Architecture,
+    dtype: str,
+    snapshot: Snapshot,
+    optimizer: Optimizer | None,
+    ours: StepTrace,
+    twin: StepTrace,
+) -> Judgement:
+    """Put a diagnosis to every divergent tensor of a layer-by-layer comparison."""
+    rows, first = [], judgement.first_divergence
+    for row in judgement.rows:
+        if row.verdict != "divergent":
+            rows.append(row)
+            continue
+        name = row.layer if row.tensor == "loss" else f"{row.layer}/{row.tensor}"
+        mistake = diagnose(architecture, dtype, snapshot, optimizer, name, ours, twin)
+        sentence = mistake.sentence if mistake else "no known mistake explains it"
+        rows.append(replace(row, diagnosis=sentence))
+        if first is not None and (first.layer, first.tensor) == (row.layer, row.tensor):
+            code = mistake.code if mistake else ""
+            first = _worded(replace(first, diagnosis=code, sentence=sentence))
+    return Judgement(rows, first)
+
+
+def _worded(divergence: Divergence | None) -> Divergence | None:
+    """Say in one sentence what a divergence is."""
+    if divergence is None:
+        return None
+    where = "" if divergence.tensor == "loss" else f"{divergence.layer}/"
+    at = f"[{', '.join(map(str, divergence.index))}]" if divergence.index else ""
+    return replace(
+        divergence,
+        sentence=f"step {divergence.step}, {where}{divergence.tensor}{at}: "
+        f"{divergence.ours:.9g} against {divergence.twin:.9g}, {divergence.ulps:.3g} ulps apart, "
+        f"bound {divergence.bound:.3g}; {divergence.side} off"
+        + (f"; {divergence.sentence}" if divergence.sentence else ""),
+    )
+
+
+def _distance(a: Array, b: Array) -> NDArray[np.float64]:
+    """Return |a - b|; equal infinities and two NaN are no distance, one of them is infinite."""
+    with np.errstate(all="ignore"):
+        distance = np.abs(a - b).astype(np.float64)
+    same = (a == b) | (np.isnan(a) & np.isnan(b))
+    return np.where(same, 0.0, np.where(np.isnan(distance), np.inf, distance))
+
+
+def _ratio(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return a / b with 0 / 0 = 0; where b says nothing (NaN), 0."""
+    with np.errstate(all="ignore"):
+        ratio = np.where(a == 0, 0.0, a / b)
+    return np.where(np.isnan(ratio), 0.0, ratio)
