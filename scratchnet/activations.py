@@ -2,9 +2,8 @@
 
 Every array is ``(samples, units)``. A forward function writes the activation ``a`` of the
 pre-activation ``z``; a backward function writes ``dz``, the gradient of the loss with respect to
-``z``, from ``da``, that with respect to ``a``. `row` is scratch of shape ``(samples, 1)`` for
-those that need a number per sample. No function allocates, and ``dz`` may not share memory with
-``da``.
+``z``, from ``da``, that with respect to ``a``. No function allocates: what it needs beside these
+is in a `Scratch`. ``dz`` may not share memory with ``da``.
 """
 
 from __future__ import annotations
@@ -19,6 +18,31 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 
+class Scratch:
+    """Memory that activations of one shape may use as they like.
+
+    Parameters
+    ----------
+    like
+        An array of the shape ``(samples, units)``, dtype and memory order of the activations.
+
+    Attributes
+    ----------
+    row
+        ``(samples, 1)``, for a number per sample.
+    mask
+        ``(samples, units)`` of bool.
+    zeros
+        ``(samples, units)`` of 0, never written: NumPy compares two arrays with SIMD, but an
+        array with a number one by one, which takes three times as long.
+    """
+
+    def __init__(self, like: Array) -> None:
+        self.row: Array = np.zeros((like.shape[0], 1), like.dtype)
+        self.mask: NDArray[np.bool_] = np.zeros_like(like, dtype=np.bool_)
+        self.zeros: Array = np.zeros_like(like)
+
+
 @dataclass(frozen=True)
 class Activation:
     """An activation function and its derivative.
@@ -28,46 +52,43 @@ class Activation:
     name
         The name in an architecture, which is Keras's.
     forward
-        ``forward(z, a, row)`` writes ``a``.
+        ``forward(z, a, scratch)`` writes ``a``.
     backward
-        ``backward(z, a, da, dz, row)`` writes ``dz``.
+        ``backward(z, a, da, dz, scratch)`` writes ``dz``.
     """
 
     name: str
-    forward: Callable[[Array, Array, Array], None]
-    backward: Callable[[Array, Array, Array, Array, Array], None]
+    forward: Callable[[Array, Array, Scratch], None]
+    backward: Callable[[Array, Array, Array, Array, Scratch], None]
 
 
 # Zero-dimensional arrays: NumPy would turn a Python number into one at every call.
-_ZERO = {np.dtype(t): np.zeros((), t) for t in (np.float32, np.float64, np.longdouble)}
 _ONE = {np.dtype(t): np.ones((), t) for t in (np.float32, np.float64, np.longdouble)}
 
 
-def linear(z: Array, a: Array, row: Array) -> None:  # noqa: ARG001
+def linear(z: Array, a: Array, scratch: Scratch) -> None:
     """a = z (``keras.activations.linear``)."""
     np.copyto(a, z)
 
 
-def linear_backward(z: Array, a: Array, da: Array, dz: Array, row: Array) -> None:  # noqa: ARG001
+def linear_backward(z: Array, a: Array, da: Array, dz: Array, scratch: Scratch) -> None:
     """dz = da."""
     np.copyto(dz, da)
 
 
-def relu(z: Array, a: Array, row: Array) -> None:  # noqa: ARG001
+def relu(z: Array, a: Array, scratch: Scratch) -> None:
     """a = max(z, 0) (``keras.activations.relu``)."""
-    np.maximum(z, _ZERO[z.dtype], out=a)
+    np.maximum(z, scratch.zeros, out=a)
 
 
-def relu_backward(z: Array, a: Array, da: Array, dz: Array, row: Array) -> None:  # noqa: ARG001
-    """dz = da where a > 0, else 0; the derivative at exactly 0 is 0, as in Keras.
-
-    a is never negative, so its sign is the mask, already in the right dtype.
-    """
-    np.sign(a, out=dz)
+def relu_backward(z: Array, a: Array, da: Array, dz: Array, scratch: Scratch) -> None:
+    """dz = da where a > 0, else 0; the derivative at exactly 0 is 0, as in Keras."""
+    np.greater(a, scratch.zeros, out=scratch.mask)
+    np.copyto(dz, scratch.mask)
     np.multiply(dz, da, out=dz)
 
 
-def sigmoid(z: Array, a: Array, row: Array) -> None:  # noqa: ARG001
+def sigmoid(z: Array, a: Array, scratch: Scratch) -> None:
     """a = 1 / (1 + exp(-z)) (``keras.activations.sigmoid``).
 
     Where exp(-z) overflows, a is 0, which is right; the caller silences the overflow.
@@ -78,39 +99,39 @@ def sigmoid(z: Array, a: Array, row: Array) -> None:  # noqa: ARG001
     np.reciprocal(a, out=a)
 
 
-def sigmoid_backward(z: Array, a: Array, da: Array, dz: Array, row: Array) -> None:  # noqa: ARG001
+def sigmoid_backward(z: Array, a: Array, da: Array, dz: Array, scratch: Scratch) -> None:
     """dz = da a (1 - a)."""
     np.subtract(_ONE[a.dtype], a, out=dz)
     np.multiply(dz, a, out=dz)
     np.multiply(dz, da, out=dz)
 
 
-def tanh(z: Array, a: Array, row: Array) -> None:  # noqa: ARG001
+def tanh(z: Array, a: Array, scratch: Scratch) -> None:
     """a = tanh(z) (``keras.activations.tanh``)."""
     np.tanh(z, out=a)
 
 
-def tanh_backward(z: Array, a: Array, da: Array, dz: Array, row: Array) -> None:  # noqa: ARG001
+def tanh_backward(z: Array, a: Array, da: Array, dz: Array, scratch: Scratch) -> None:
     """dz = da (1 - a^2)."""
     np.multiply(a, a, out=dz)
     np.subtract(_ONE[a.dtype], dz, out=dz)
     np.multiply(dz, da, out=dz)
 
 
-def softmax(z: Array, a: Array, row: Array) -> None:
+def softmax(z: Array, a: Array, scratch: Scratch) -> None:
     """a = exp(z - max z) / sum exp(z - max z), over each row (``keras.activations.softmax``)."""
-    np.max(z, axis=1, keepdims=True, out=row)
-    np.subtract(z, row, out=a)
+    np.maximum.reduce(z, axis=1, keepdims=True, out=scratch.row)
+    np.subtract(z, scratch.row, out=a)
     np.exp(a, out=a)
-    np.sum(a, axis=1, keepdims=True, out=row)
-    np.divide(a, row, out=a)
+    np.add.reduce(a, axis=1, keepdims=True, out=scratch.row)
+    np.divide(a, scratch.row, out=a)
 
 
-def softmax_backward(z: Array, a: Array, da: Array, dz: Array, row: Array) -> None:  # noqa: ARG001
+def softmax_backward(z: Array, a: Array, da: Array, dz: Array, scratch: Scratch) -> None:
     """dz = a (da - sum(a da)), over each row."""
     np.multiply(a, da, out=dz)
-    np.sum(dz, axis=1, keepdims=True, out=row)
-    np.subtract(da, row, out=dz)
+    np.add.reduce(dz, axis=1, keepdims=True, out=scratch.row)
+    np.subtract(da, scratch.row, out=dz)
     np.multiply(dz, a, out=dz)
 
 

@@ -115,7 +115,7 @@ class BinaryCrossentropy(Loss):
         np.add(loss, other, out=loss)
         np.multiply(z, y, out=other)
         np.subtract(loss, other, out=loss)
-        return np.sum(loss) / self._count
+        return np.add.reduce(loss, axis=None) / self._count
 
     def backward(self, gradient: Array) -> None:
         """Write ``(sigmoid(z) - y) / n`` when fused.
@@ -147,7 +147,7 @@ class BinaryCrossentropy(Loss):
         np.add(loss, other, out=loss)
         np.multiply(other, y, out=other)
         np.subtract(loss, other, out=loss)
-        return -np.sum(loss) / self._count
+        return -np.add.reduce(loss, axis=None) / self._count
 
     def _backward_clipped(self, gradient: Array) -> None:
         """Write ``((1 - y) / (1 - p) - y / p) / n``, and 0 where p was clipped."""
@@ -179,14 +179,14 @@ class CategoricalCrossentropy(Loss):
         if self.fused:
             shifted = self._shift()
             np.exp(shifted, out=self._scratch_2)
-            np.sum(self._scratch_2, axis=1, keepdims=True, out=self._row)
+            np.add.reduce(self._scratch_2, axis=1, keepdims=True, out=self._row)
             np.log(self._row, out=self._row)
             log_probability = np.subtract(shifted, self._row, out=shifted)
         else:
             clipped = self._normalise_and_clip()
             log_probability = np.log(clipped, out=clipped)
         np.multiply(log_probability, self.targets, out=log_probability)
-        return -np.sum(log_probability) / self._samples
+        return -np.add.reduce(log_probability, axis=None) / self._samples
 
     def backward(self, gradient: Array) -> None:
         """Write ``(softmax(z) - y) / samples`` when fused."""
@@ -194,18 +194,18 @@ class CategoricalCrossentropy(Loss):
             self._backward_clipped(gradient)
             return
         np.exp(self._shift(), out=gradient)
-        np.sum(gradient, axis=1, keepdims=True, out=self._row)
+        np.add.reduce(gradient, axis=1, keepdims=True, out=self._row)
         np.divide(gradient, self._row, out=gradient)
         np.subtract(gradient, self.targets, out=gradient)
         np.divide(gradient, self._samples, out=gradient)
 
     def _shift(self) -> Array:
         """Return ``z - max z``, which keeps exp from overflowing."""
-        np.max(self.output, axis=1, keepdims=True, out=self._row)
+        np.maximum.reduce(self.output, axis=1, keepdims=True, out=self._row)
         return np.subtract(self.output, self._row, out=self._scratch)
 
     def _normalise_and_clip(self) -> Array:
-        np.sum(self.output, axis=1, keepdims=True, out=self._row)
+        np.add.reduce(self.output, axis=1, keepdims=True, out=self._row)
         share = np.divide(self.output, self._row, out=self._scratch)
         np.clip(share, self._lowest, self._highest, out=self._scratch_2)
         return self._scratch_2
@@ -222,7 +222,7 @@ class CategoricalCrossentropy(Loss):
         np.not_equal(share, clipped, out=self._mask)
         np.copyto(gradient, self._zero, where=self._mask)
         np.multiply(gradient, share, out=share)
-        np.sum(share, axis=1, keepdims=True, out=self._row_2)
+        np.add.reduce(share, axis=1, keepdims=True, out=self._row_2)
         np.subtract(gradient, self._row_2, out=gradient)
         np.divide(gradient, self._row, out=gradient)
         np.divide(gradient, self._samples, out=gradient)
@@ -276,7 +276,7 @@ class MeanSquaredError(Loss):
         """Return the mean squared error."""
         error = np.subtract(self.output, self.targets, out=self._scratch)
         np.multiply(error, error, out=error)
-        return np.sum(error) / self._count
+        return np.add.reduce(error, axis=None) / self._count
 
     def backward(self, gradient: Array) -> None:
         """Write ``2 (p - y) / n``."""
