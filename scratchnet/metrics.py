@@ -30,29 +30,8 @@ def predicted_classes(prediction: Array) -> NDArray[np.intp]:
     return classes
 
 
-def target_classes(targets: Array, *, sparse: bool) -> Array:
-    """Turn targets, ``(samples, 1)`` or one-hot ``(samples, classes)``, into class numbers.
-
-    Parameters
-    ----------
-    targets
-        As the loss takes them.
-    sparse
-        Whether they are class numbers already.
-
-    Returns
-    -------
-    numpy.ndarray
-        ``(samples,)``.
-    """
-    if sparse or targets.shape[1] == 1:
-        return targets[:, 0]
-    classes: NDArray[np.intp] = np.argmax(targets, axis=1)
-    return classes
-
-
-def correct_predictions(prediction: Array, targets: Array, *, sparse: bool) -> int:
-    """Count the samples whose predicted class is the target.
+class Accuracy:
+    """Counts the right predictions of a batch, in buffers of its own: counting allocates nothing.
 
     Keras's ``"accuracy"`` is ``BinaryAccuracy`` for one output,
     ``SparseCategoricalAccuracy`` for class numbers, and ``CategoricalAccuracy`` otherwise,
@@ -61,16 +40,47 @@ def correct_predictions(prediction: Array, targets: Array, *, sparse: bool) -> i
     Parameters
     ----------
     prediction
-        ``(samples, units)``.
+        ``(samples, units)``; read at each call.
     targets
-        ``(samples, units)``, or ``(samples, 1)`` if `sparse`.
+        ``(samples, units)``, or ``(samples, 1)`` if `sparse`; read at each call.
     sparse
         Whether targets are class numbers.
-
-    Returns
-    -------
-    int
-        Between 0 and the number of samples.
     """
-    classes = target_classes(targets, sparse=sparse)
-    return int(np.count_nonzero(predicted_classes(prediction) == classes))
+
+    def __init__(self, prediction: Array, targets: Array, *, sparse: bool) -> None:
+        samples, units = prediction.shape
+        self._prediction = prediction
+        self._targets = targets
+        self._binary = units == 1
+        self._sparse = sparse or targets.shape[1] == 1
+        # In C order, where argmax needs no copy of its own.
+        self._values = np.zeros((samples, units), prediction.dtype)
+        self._classes = np.zeros(samples, np.intp)
+        self._target_classes = np.zeros(samples, np.intp)
+        self._right = np.zeros((samples, 1), np.bool_)
+        self._half = np.asarray(0.5, prediction.dtype)
+
+    def correct(self) -> int:
+        """Return the number of samples whose predicted class is the target."""
+        if self._binary:
+            np.greater(self._prediction, self._half, out=self._right)
+            np.copyto(self._values, self._right)
+            np.equal(self._values, self._targets, out=self._right)
+        else:
+            classes = self._argmax(self._prediction, self._classes)
+            targets = (
+                self._targets[:, 0]
+                if self._sparse
+                else self._argmax(self._targets, self._target_classes)
+            )
+            np.equal(classes, targets, out=self._right[:, 0])
+        return int(np.count_nonzero(self._right))
+
+    def _argmax(self, scores: Array, classes: NDArray[np.intp]) -> NDArray[np.intp]:
+        np.copyto(self._values, scores)
+        return np.argmax(self._values, axis=1, out=classes)
+
+
+def correct_predictions(prediction: Array, targets: Array, *, sparse: bool) -> int:
+    """Count the samples whose predicted class is the target; see `Accuracy`."""
+    return Accuracy(prediction, targets, sparse=sparse).correct()

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from scratchnet.architecture import Architecture
 from scratchnet.layers import Buffer, Pass
 from scratchnet.losses import LOSSES
+from scratchnet.metrics import Accuracy
 from scratchnet.optimizers import OptimizerState
 from scratchnet.parameters import Parameters
 
@@ -131,8 +132,9 @@ class Network:
         if array.shape != expected:
             raise ValueError(f"y: shape {np.shape(y)}, expected {expected}")
         if sparse:
-            classes = array.astype(np.int64)
-            if not np.array_equal(classes, array) or classes.min() < 0 or classes.max() >= units:
+            classes = array.astype(np.int64, copy=False)
+            exact = array.dtype.kind in "iu" or np.array_equal(classes, array)
+            if not exact or classes.min() < 0 or classes.max() >= units:
                 raise ValueError(f"y: expected class numbers from 0 to {units - 1}")
             return classes
         return array
@@ -264,6 +266,7 @@ class BatchPlan:
         self.loss = loss(
             source, self.targets, fused=architecture.fused, constants=network.constants
         )
+        self.accuracy = Accuracy(self.prediction, self.targets, sparse=loss.sparse)
 
     def forward(self) -> None:
         """Fill every pre-activation and activation from `inputs`."""

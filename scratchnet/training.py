@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from scratchnet.losses import LOSSES
-from scratchnet.metrics import correct_predictions
 from scratchnet.network import BatchPlan, Network
 from scratchnet.optimizers import OptimizerState
 
@@ -131,7 +129,6 @@ def fit(
     order = BatchOrder(len(inputs), batch_size, shuffle_seed)
     validation = _validation(network, validation_data)
     feed = _feed_whole if len(order.bounds) == 1 and shuffle_seed is None else _feed_batches
-    sparse = LOSSES[network.architecture.loss].sparse
     history = History()
     batches = feed(network, inputs, targets, order)
     with np.errstate(over="ignore"):
@@ -141,7 +138,7 @@ def fit(
             for plan in batches(epoch):
                 plan.forward()
                 loss_sum += plan.loss.forward() * len(plan.targets)
-                correct += correct_predictions(plan.prediction, plan.targets, sparse=sparse)
+                correct += plan.accuracy.correct()
                 plan.backward()
                 optimizer.step()
             history.seconds.append(perf_counter() - started)
@@ -165,9 +162,7 @@ def evaluate(network: Network, x: ArrayLike, y: ArrayLike) -> tuple[float, float
         np.copyto(plan.targets, network.check_targets(y, len(inputs)))
         plan.forward()
         loss = float(plan.loss.forward())
-    sparse = LOSSES[network.architecture.loss].sparse
-    correct = correct_predictions(plan.prediction, plan.targets, sparse=sparse)
-    return loss, correct / len(inputs)
+    return loss, plan.accuracy.correct() / len(inputs)
 
 
 Batches = Callable[[int], Iterator[BatchPlan]]

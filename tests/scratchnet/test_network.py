@@ -1,0 +1,268 @@
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from scratchnet import SGD, Adam, Architecture, Dense, Network, OptimizerState
+from scratchnet.losses import LOSSES
+
+ARTICLE = Architecture(
+    (2,),
+    (Dense(4, "relu"), Dense(6, "relu"), Dense(6, "relu"), Dense(4, "relu"), Dense(1, "sigmoid")),
+    "binary_crossentropy",
+)
+THREE_CLASSES = Architecture(
+    (3,), (Dense(5, "tanh"), Dense(3, "softmax")), "sparse_categorical_crossentropy"
+)
+
+
+def with_drawn_biases(network, seed=0):
+    """Give every weight a random shift, so that no bias is 0 and no ReLU sits at its kink."""
+    random = np.random.RandomState(seed)
+    network.set_weights(
+        {name: w + 0.1 * random.randn(*w.shape) for name, w in network.weights.items()}
+    )
+    return network
+
+
+def by_the_articles_formulas(network, x, y):
+    """Cost and gradients as the article derives them, samples in columns."""
+    layers = [layer.name for layer in network.architecture.layers]
+    weights = network.weights
+    memory, a = [], x.T
+    for name in layers:
+        z = weights[f"{name}/kernel"].T @ a + weights[f"{name}/bias"][:, None]
+        memory.append((name, a, z))
+        a = 1 / (1 + np.exp(-z)) if name == layers[-1] else np.maximum(0, z)
+    m, target = len(x), y.T
+    cost = -(target @ np.log(a).T + (1 - target) @ np.log(1 - a).T).item() / m
+    da = -(target / a - (1 - target) / (1 - a))
+    gradients = {}
+    for name, a_before, z in reversed(memory):
+        s = 1 / (1 + np.exp(-z))
+        dz = da * s * (1 - s) if name == layers[-1] else np.where(z <= 0, 0, da)
+        gradients[f"{name}/kernel"] = (dz @ a_before.T / m).T
+        gradients[f"{name}/bias"] = dz.sum(axis=1) / m
+        da = weights[f"{name}/kernel"] @ dz
+    return cost, gradients
+
+
+def test_loss_and_gradients_are_those_of_the_articles_formulas(make_batch):
+    network = with_drawn_biases(Network(ARTICLE, seed=2, dtype="float64"))
+    x, y = make_batch(ARTICLE, 20)
+    loss, gradients = network.loss_and_gradients(x, y)
+    expected_loss, expected = by_the_articles_formulas(network, x, y)
+    assert loss == pytest.approx(expected_loss, rel=1e-14)
+    assert gradients.keys() == expected.keys()
+    for name, gradient in gradients.items():
+        largest = np.abs(expected[name]).max()
+        assert largest > 0
+        np.testing.assert_allclose(gradient, expected[name], rtol=0, atol=1e-13 * largest)
+
+
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")  # 0 / 0, as in Keras
+@given(data=st.data(), seed=st.integers(0, 1000))
+def test_batch_is_the_mean_of_its_samples(data, seed, architectures, make_batch):
+    architecture = data.draw(architectures)
+    network = with_drawn_biases(Network(architecture, seed=seed, dtype="float64"), seed)
+    samples = data.draw(st.integers(2, 6))
+    x, y = make_batch(architecture, samples, seed=seed)
+    loss, gradients = network.loss_and_gradients(x, y)
+    assume(np.isfinite(loss) and all(np.isfinite(g).all() for g in gradients.values()))
+    singles = [network.loss_and_gradients(x[i : i + 1], y[i : i + 1]) for i in range(samples)]
+    assert loss == pytest.approx(np.mean([single[0] for single in singles]), rel=1e-12)
+    for name, gradient in gradients.items():
+        parts = np.array([single[1][name] for single in singles])
+        bound = 1e-12 * np.abs(parts).max()
+        np.testing.assert_allclose(gradient, parts.mean(axis=0), rtol=0, atol=bound)
+
+
+@given(data=st.data(), seed=st.integers(0, 1000))
+def test_order_of_samples_does_not_matter(data, seed, architectures, make_batch):
+    architecture = data.draw(architectures)
+    network = with_drawn_biases(Network(architecture, seed=seed, dtype="float64"), seed)
+    x, _ = make_batch(architecture, 7, seed=seed)
+    order = np.random.RandomState(seed).permutation(7)
+    np.testing.assert_allclose(network.predict(x)[order], network.predict(x[order]), rtol=1e-12)
+
+
+def test_batches_of_different_sizes_do_not_disturb_each_other(make_batch):
+    network = with_drawn_biases(Network(ARTICLE, seed=1, dtype="float64"))
+    x, y = make_batch(ARTICLE, 9)
+    first = network.loss_and_gradients(x, y)
+    network.loss_and_gradients(x[:4], y[:4])
+    network.predict(x[:1])
+    again = network.loss_and_gradients(x, y)
+    assert first[0] == again[0]
+    for name, gradient in first[1].items():
+        np.testing.assert_array_equal(gradient, again[1][name])
+
+
+def test_what_is_returned_is_a_copy(make_batch):
+    network = with_drawn_biases(Network(ARTICLE, seed=1))
+    x, y = make_batch(ARTICLE, 5, "float32")
+    prediction, (_, gradients), weights = (
+        network.predict(x),
+        network.loss_and_gradients(x, y),
+        network.weights,
+    )
+    kept = prediction.copy(), gradients["dense_1/kernel"].copy(), weights["dense_1/kernel"].copy()
+    network.train_step(-x, 1 - y, OptimizerState(SGD(1.0), network.parameters))
+    np.testing.assert_array_equal(prediction, kept[0])
+    np.testing.assert_array_equal(gradients["dense_1/kernel"], kept[1])
+    np.testing.assert_array_equal(weights["dense_1/kernel"], kept[2])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "longdouble"])
+def test_everything_computed_has_the_networks_dtype(dtype, make_batch):
+    network = Network(ARTICLE, seed=1, dtype=dtype)
+    x, y = make_batch(ARTICLE, 5)
+    state = OptimizerState(Adam(), network.parameters)
+    trace = network.trace_step(x, y, state)
+    assert {tensor.dtype for tensor in trace.tensors.values()} == {np.dtype(dtype)}
+    assert network.predict(x).dtype == np.dtype(dtype)
+    assert isinstance(network.loss_and_gradients(x, y)[0], float)
+
+
+def test_higher_precision_brings_the_gradient_nearer_to_the_truth(make_batch):
+    x, y = make_batch(ARTICLE, 8, "float32")
+    start = with_drawn_biases(Network(ARTICLE, seed=1)).weights
+    gradients = {}
+    for dtype in ("float32", "float64", "longdouble"):
+        network = Network(ARTICLE, seed=0, dtype=dtype)
+        network.set_weights(start)
+        gradients[dtype] = network.loss_and_gradients(x, y)[1]["dense_1/kernel"]
+    exact = gradients["longdouble"]
+    errors = [np.abs(gradients[dtype] - exact).max() for dtype in ("float32", "float64")]
+    assert errors[1] < 1e-6 * errors[0]
+
+
+def test_train_step_returns_the_loss_before_and_moves_against_the_gradient(make_batch):
+    network = with_drawn_biases(Network(ARTICLE, seed=1, dtype="float64"))
+    x, y = make_batch(ARTICLE, 12)
+    before = network.weights
+    loss, gradients = network.loss_and_gradients(x, y)
+    assert network.train_step(x, y, OptimizerState(SGD(0.1), network.parameters)) == loss
+    for name, weight in network.weights.items():
+        np.testing.assert_array_equal(weight, before[name] - 0.1 * gradients[name])
+    assert network.loss_and_gradients(x, y)[0] < loss
+
+
+def test_trace_names_every_tensor_of_a_step(make_batch):
+    architecture = Architecture((2,), (Dense(3, "tanh"), Dense(1, "sigmoid")), ARTICLE.loss)
+    network = Network(architecture, seed=1)
+    x, y = make_batch(architecture, 4, "float32")
+    trace = network.trace_step(x, y, OptimizerState(Adam(), network.parameters))
+    layer = ("pre_activation", "activation", "pre_activation_gradient")
+    weights = [f"dense_{i}/{short}" for i in (1, 2) for short in ("kernel", "bias")]
+    assert set(trace.tensors) == {
+        *(f"dense_{i}/{short}" for i in (1, 2) for short in layer),
+        "dense_1/activation_gradient",  # the last one's is bypassed by the fused loss
+        *(f"{w}_{kind}" for w in weights for kind in ("gradient", "updated")),
+        *(f"{w}_{slot}" for w in weights for slot in ("momentum", "velocity")),
+    }
+    np.testing.assert_array_equal(
+        trace.tensors["dense_2/kernel_updated"], network.weights["dense_2/kernel"]
+    )
+
+
+def test_trace_without_an_optimizer_changes_nothing(make_batch):
+    network = Network(ARTICLE, seed=1)
+    before = network.parameters.values.copy()
+    trace = network.trace_step(*make_batch(ARTICLE, 4, "float32"))
+    np.testing.assert_array_equal(network.parameters.values, before)
+    assert not any(name.endswith("_updated") for name in trace.tensors)
+
+
+@pytest.mark.parametrize("layout", [np.asfortranarray, lambda x: np.repeat(x, 2, axis=0)[::2]])
+def test_memory_layout_of_inputs_does_not_matter(layout, make_batch):
+    network = Network(ARTICLE, seed=1)
+    x, _ = make_batch(ARTICLE, 6, "float32")
+    np.testing.assert_array_equal(network.predict(layout(x)), network.predict(x))
+
+
+def test_lists_and_integers_are_taken_as_numbers():
+    network = Network(ARTICLE, seed=1)
+    as_list = network.loss_and_gradients([[1, 2], [3, 4]], [0, 1])
+    as_array = network.loss_and_gradients(
+        np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[0.0], [1]])
+    )
+    assert as_list[0] == as_array[0]
+
+
+def test_class_numbers_may_be_a_row_a_column_or_floats():
+    network = Network(THREE_CLASSES, seed=1)
+    x = np.ones((3, 3))
+    losses = {
+        network.loss_and_gradients(x, y)[0]
+        for y in ([0, 2, 1], [[0], [2], [1]], [0.0, 2.0, 1.0], np.array([0, 2, 1], np.uint8))
+    }
+    assert len(losses) == 1
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (np.zeros((4, 3)), r"x: shape \(4, 3\), expected \(samples, 2\)"),
+        (np.zeros(2), r"x: shape \(2,\)"),
+        (np.zeros((0, 2)), r"x: shape \(0, 2\)"),
+        (np.zeros((1, 4, 2)), r"x: shape \(1, 4, 2\)"),
+    ],
+)
+def test_inputs_of_a_wrong_shape_are_refused(x, message):
+    with pytest.raises(ValueError, match=message):
+        Network(ARTICLE, seed=0).predict(x)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "y", "message"),
+    [
+        (ARTICLE, np.zeros((4, 2)), r"y: shape \(4, 2\), expected \(3, 1\)"),
+        (ARTICLE, np.zeros(4), r"y: shape \(4,\), expected \(3, 1\)"),
+        (THREE_CLASSES, np.eye(3), r"y: shape \(3, 3\), expected \(3, 1\)"),
+        (THREE_CLASSES, [0, 1, 3], "class numbers from 0 to 2"),
+        (THREE_CLASSES, [0, -1, 1], "class numbers from 0 to 2"),
+        (THREE_CLASSES, [0.0, 0.5, 1.0], "class numbers from 0 to 2"),
+    ],
+)
+def test_targets_that_do_not_fit_are_refused(architecture, y, message):
+    network = Network(architecture, seed=0)
+    with pytest.raises(ValueError, match=message):
+        network.loss_and_gradients(np.zeros((3, *architecture.input_shape)), y)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "int32", "complex128"])
+def test_other_dtypes_are_refused(dtype):
+    with pytest.raises(ValueError, match="expected float32 or float64"):
+        Network(ARTICLE, seed=0, dtype=dtype)
+
+
+def peak_growth(function):
+    """Most memory in use during a call beyond what was in use before it, in bytes."""
+    function()  # buffers are planned at the first call
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        function()
+        return tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("last", ["softmax", "sigmoid", "tanh"])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_training_step_allocates_no_arrays(loss, last, dtype, make_batch):
+    if (loss, last) == ("binary_crossentropy", "softmax"):
+        last = "relu"
+    architecture = Architecture(
+        (4,), (Dense(6, "relu"), Dense(6, "tanh"), Dense(6, "softmax"), Dense(3, last)), loss
+    )
+    network = Network(architecture, seed=0, dtype=dtype)
+    samples = 20_000
+    x, y = make_batch(architecture, samples, dtype)
+    state = OptimizerState(Adam(), network.parameters)
+    # The smallest array with a number per sample would be a mask of 20 kB.
+    assert peak_growth(lambda: network.train_step(x, y, state)) < samples / 4
