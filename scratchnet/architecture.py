@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from scratchnet.conventions import CONVENTIONS, Conventions
 from scratchnet.errors import ArchitectureError, check_choice, check_keys
 from scratchnet.layers import LAYERS, Dense, Layer
 from scratchnet.losses import LOSSES
@@ -31,6 +32,9 @@ class Architecture:
         At least one. A layer without a name is named by its kind and number: ``dense_1`` ...
     loss
         A name in `scratchnet.losses.LOSSES`.
+    backend
+        The Keras backend whose meaning the network follows where backends differ, see
+        `scratchnet.conventions`.
 
     Raises
     ------
@@ -51,11 +55,13 @@ class Architecture:
     input_shape: tuple[int, ...]
     layers: tuple[Layer, ...]
     loss: str
+    backend: str = "tensorflow"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "input_shape", _checked_shape(self.input_shape))
         object.__setattr__(self, "layers", _named(self.layers))
         check_choice("loss", self.loss, LOSSES)
+        check_choice("backend", self.backend, CONVENTIONS)
         self.shapes()
         self._check_loss()
 
@@ -73,7 +79,14 @@ class Architecture:
     @property
     def fused(self) -> bool:
         """Whether the loss works on the last layer's logits, as Keras on TensorFlow does."""
-        return self.last_activation in LOSSES[self.loss].fuses_with
+        return self.conventions.fuses_loss and (
+            self.last_activation in LOSSES[self.loss].fuses_with
+        )
+
+    @property
+    def conventions(self) -> Conventions:
+        """What Keras means on the network's backend."""
+        return CONVENTIONS[self.backend]
 
     def shapes(self) -> list[tuple[int, ...]]:
         """Return the shape of one sample before the first layer and after each."""
@@ -129,23 +142,22 @@ class Architecture:
         """
         if not isinstance(table, Mapping):
             raise ArchitectureError(f"architecture = {table!r}; expected a table")
-        fields = [field.name for field in dataclasses.fields(cls)]
-        check_keys(table, fields)
-        for name in fields:
-            if name not in table:
-                raise ArchitectureError(f"{name} is missing")
+        fields = dataclasses.fields(cls)
+        check_keys(table, [field.name for field in fields])
+        for field in fields:
+            if field.default is dataclasses.MISSING and field.name not in table:
+                raise ArchitectureError(f"{field.name} is missing")
         if isinstance(table["layers"], str | Mapping) or not isinstance(table["layers"], Sequence):
             raise ArchitectureError(f"layers = {table['layers']!r}; expected a list of tables")
         layers = tuple(_layer_from_dict(i, entry) for i, entry in enumerate(table["layers"]))
-        return cls(input_shape=table["input_shape"], layers=layers, loss=table["loss"])
+        return cls(**{**table, "layers": layers})
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data; fields at their default are left out."""
-        return {
-            "input_shape": list(self.input_shape),
-            "loss": self.loss,
-            "layers": [_layer_to_dict(layer) for layer in self.layers],
-        }
+        table: dict[str, Any] = {"input_shape": list(self.input_shape), "loss": self.loss}
+        if self.backend != "tensorflow":
+            table["backend"] = self.backend
+        return {**table, "layers": [_layer_to_dict(layer) for layer in self.layers]}
 
     @classmethod
     def from_toml(cls, text: str) -> Architecture:
@@ -165,8 +177,9 @@ class Architecture:
     def to_toml(self) -> str:
         """Return the architecture as TOML."""
         table = self.to_dict()
-        lines = [f"input_shape = {table['input_shape']}", f'loss = "{self.loss}"']
-        for layer in table["layers"]:
+        layers = table.pop("layers")
+        lines = [f"{key} = {_toml_value(value)}" for key, value in table.items()]
+        for layer in layers:
             lines += ["", "[[layers]]"]
             lines += [f"{key} = {_toml_value(value)}" for key, value in layer.items()]
         return "\n".join(lines) + "\n"

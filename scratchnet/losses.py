@@ -1,9 +1,10 @@
-r"""Losses, each computed exactly as Keras 3 computes it on TensorFlow.
+r"""Losses, each computed exactly as Keras 3 computes it.
 
 Two paths lead to a cross-entropy. **Fused**: when the last activation is a sigmoid or a softmax,
-Keras keeps that activation's logits ``z`` and works on them, without clipping, so a saturated
-output gives a finite loss and the full gradient. **Clipped**: any other output is taken for a
-probability and clipped to [epsilon, 1 - epsilon]; where it is clipped its gradient is 0.
+Keras on TensorFlow keeps that activation's logits ``z`` and works on them, without clipping, so a
+saturated output gives a finite loss and the full gradient. **Clipped**: any other output, and any
+at all on JAX and torch, is taken for a probability and clipped to [epsilon, 1 - epsilon]; where
+it is clipped its gradient is 0. `scratchnet.conventions` lists what else differs by backend.
 
 A loss object belongs to one batch size. `forward` returns the mean loss, `backward` writes its
 gradient with respect to what it was computed from: the logits when fused, else the prediction.
@@ -17,10 +18,14 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from scratchnet.conventions import CONVENTIONS, Conventions
+
 Array = NDArray[Any]
 
 EPSILON = 1e-7
 """Bound of clipping (``keras.config.epsilon()``)."""
+
+TENSORFLOW = CONVENTIONS["tensorflow"]
 
 
 class Loss(ABC):
@@ -37,6 +42,8 @@ class Loss(ABC):
     constants
         Dtype to which epsilon is rounded before use; that of `output` unless a network in higher
         precision stands in for one in lower.
+    conventions
+        Of the Keras backend that the loss follows.
 
     Attributes
     ----------
@@ -51,7 +58,13 @@ class Loss(ABC):
     sparse: ClassVar[bool] = False
 
     def __init__(
-        self, output: Array, targets: Array, *, fused: bool, constants: DTypeLike | None = None
+        self,
+        output: Array,
+        targets: Array,
+        *,
+        fused: bool,
+        constants: DTypeLike | None = None,
+        conventions: Conventions = TENSORFLOW,
     ) -> None:
         self.output = output
         self.targets = targets
@@ -63,6 +76,7 @@ class Loss(ABC):
         self._row_2 = np.zeros_like(self._row)
         self._one = np.ones((), output.dtype)
         self._zero = np.zeros((), output.dtype)
+        self._passes_at_clip = np.asarray(conventions.passes_at_clip, output.dtype)
         rounded = np.asarray([EPSILON, 1.0 - EPSILON], constants or output.dtype)
         self._lowest, self._highest = rounded.astype(output.dtype)
         # Keras averages over the units first where a unit has a loss of its own.
@@ -77,12 +91,16 @@ class Loss(ABC):
     def backward(self, gradient: Array) -> None:
         """Write the gradient with respect to `output`, shape ``(samples, units)``."""
 
-    def _zero_where_clipped(self, gradient: Array) -> None:
-        """Stop the gradient where clipping changed the prediction (``tf.clip_by_value``)."""
-        np.less(self.output, self._lowest, out=self._mask)
+    def _stop_where_clipped(self, gradient: Array, probability: Array) -> None:
+        """Zero the gradient where clipping changes a probability (``keras.ops.clip``)."""
+        np.less(probability, self._lowest, out=self._mask)
         np.copyto(gradient, self._zero, where=self._mask)
-        np.greater(self.output, self._highest, out=self._mask)
+        np.greater(probability, self._highest, out=self._mask)
         np.copyto(gradient, self._zero, where=self._mask)
+        if self._passes_at_clip != self._one:
+            for bound in (self._lowest, self._highest):
+                np.equal(probability, bound, out=self._mask)
+                np.multiply(gradient, self._passes_at_clip, out=gradient, where=self._mask)
 
 
 class BinaryCrossentropy(Loss):
@@ -96,9 +114,15 @@ class BinaryCrossentropy(Loss):
     fuses_with = ("sigmoid",)
 
     def __init__(
-        self, output: Array, targets: Array, *, fused: bool, constants: DTypeLike | None = None
+        self,
+        output: Array,
+        targets: Array,
+        *,
+        fused: bool,
+        constants: DTypeLike | None = None,
+        conventions: Conventions = TENSORFLOW,
     ) -> None:
-        super().__init__(output, targets, fused=fused, constants=constants)
+        super().__init__(output, targets, fused=fused, constants=constants, conventions=conventions)
         self._exponential = np.zeros_like(output)  # exp(-|z|), which backward needs again
 
     def forward(self) -> Any:
@@ -159,7 +183,7 @@ class BinaryCrossentropy(Loss):
         np.divide(y, p, out=other)
         np.subtract(gradient, other, out=gradient)
         np.divide(gradient, self._count, out=gradient)
-        self._zero_where_clipped(gradient)
+        self._stop_where_clipped(gradient, self.output)
 
 
 class CategoricalCrossentropy(Loss):
@@ -219,8 +243,7 @@ class CategoricalCrossentropy(Loss):
         share, clipped = self._scratch, self._normalise_and_clip()
         np.divide(self.targets, clipped, out=gradient)
         np.negative(gradient, out=gradient)
-        np.not_equal(share, clipped, out=self._mask)
-        np.copyto(gradient, self._zero, where=self._mask)
+        self._stop_where_clipped(gradient, share)
         np.multiply(gradient, share, out=share)
         np.add.reduce(share, axis=1, keepdims=True, out=self._row_2)
         np.subtract(gradient, self._row_2, out=gradient)
@@ -231,9 +254,9 @@ class CategoricalCrossentropy(Loss):
 class SparseCategoricalCrossentropy(Loss):
     """Mean over samples of ``-log p_y``, targets class numbers.
 
-    Source: ``keras.losses.SparseCategoricalCrossentropy``. Clipped, Keras hands the log of the
-    clipped prediction to a softmax cross-entropy, which divides by the row sum of what was
-    clipped: the order is the reverse of the categorical loss's.
+    Source: ``keras.losses.SparseCategoricalCrossentropy``. Clipped, Keras on TensorFlow hands the
+    log of the clipped prediction to a softmax cross-entropy, which divides by the row sum of what
+    was clipped: the order is the reverse of the categorical loss's, and of other backends'.
     """
 
     name = "sparse_categorical_crossentropy"
@@ -241,19 +264,32 @@ class SparseCategoricalCrossentropy(Loss):
     sparse = True
 
     def __init__(
-        self, output: Array, targets: Array, *, fused: bool, constants: DTypeLike | None = None
+        self,
+        output: Array,
+        targets: Array,
+        *,
+        fused: bool,
+        constants: DTypeLike | None = None,
+        conventions: Conventions = TENSORFLOW,
     ) -> None:
-        super().__init__(output, targets, fused=fused, constants=constants)
+        super().__init__(output, targets, fused=fused, constants=constants, conventions=conventions)
         self._one_hot = np.zeros_like(output)
         self._classes = np.arange(output.shape[1]).reshape(1, -1)
-        self._logits = output if fused else np.zeros_like(output)
-        self._dense = CategoricalCrossentropy(self._logits, self._one_hot, fused=True)
+        self._clips_first = not fused and not conventions.divides_sparse_first
+        self._logits = np.zeros_like(output) if self._clips_first else output
+        self._dense = CategoricalCrossentropy(
+            self._logits,
+            self._one_hot,
+            fused=fused or self._clips_first,
+            constants=constants,
+            conventions=conventions,
+        )
 
     def forward(self) -> Any:
         """Return the mean cross-entropy."""
         np.equal(self.targets, self._classes, out=self._mask)
         np.copyto(self._one_hot, self._mask)
-        if not self.fused:
+        if self._clips_first:
             np.clip(self.output, self._lowest, self._highest, out=self._logits)
             np.log(self._logits, out=self._logits)
         return self._dense.forward()
@@ -261,10 +297,10 @@ class SparseCategoricalCrossentropy(Loss):
     def backward(self, gradient: Array) -> None:
         """Write ``(softmax(z) - y) / samples`` when fused; else through log and clipping."""
         self._dense.backward(gradient)
-        if not self.fused:
+        if self._clips_first:
             clipped = np.clip(self.output, self._lowest, self._highest, out=self._scratch)
             np.divide(gradient, clipped, out=gradient)
-            self._zero_where_clipped(gradient)
+            self._stop_where_clipped(gradient, self.output)
 
 
 class MeanSquaredError(Loss):

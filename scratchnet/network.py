@@ -264,7 +264,11 @@ class BatchPlan:
         source = last.pre_activation if self._fused else buffer.values
         self.loss_gradient = last.pre_activation_gradient if self._fused else buffer.gradient
         self.loss = loss(
-            source, self.targets, fused=architecture.fused, constants=network.constants
+            source,
+            self.targets,
+            fused=architecture.fused,
+            constants=network.constants,
+            conventions=architecture.conventions,
         )
         self.accuracy = Accuracy(self.prediction, self.targets, sparse=loss.sparse)
 

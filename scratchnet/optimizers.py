@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from scratchnet.conventions import CONVENTIONS
 from scratchnet.errors import ArchitectureError, check_choice, check_keys
 from scratchnet.parameters import Parameters
 
@@ -25,10 +26,10 @@ _PIECE = 16384
 
 
 def through_float32(value: float) -> float:
-    """Round a setting to float32, as Keras does with those it hands to ``ops.cast``.
+    """Round a setting to float32, as Keras on TensorFlow does with those it casts.
 
-    ``keras.ops.cast(0.999, "float64")`` is 0.99900001287: a Python number becomes a tensor of
-    the default dtype first. In float64 this is far more than rounding (see docs/findings.md).
+    There ``keras.ops.cast(0.999, "float64")`` is 0.99900001287: a Python number becomes a tensor
+    of the default dtype first. In float64 this is far more than rounding (see docs/findings.md).
     """
     return float(np.float32(value))
 
@@ -88,8 +89,23 @@ class Optimizer(ABC):
             ``(2, n)``.
         """
 
-    def constants(self, iteration: int, dtype: np.dtype[Any]) -> dict[str, Any]:  # noqa: ARG002
-        """Return the numbers that update number `iteration` (from 1) uses."""
+    def constants(
+        self,
+        iteration: int,  # noqa: ARG002
+        dtype: np.dtype[Any],  # noqa: ARG002
+        cast: Callable[[float], float],  # noqa: ARG002
+    ) -> dict[str, Any]:
+        """Return the numbers that update number `iteration` (from 1) uses.
+
+        Parameters
+        ----------
+        iteration
+            From 1.
+        dtype
+            In which what depends on the iteration is computed.
+        cast
+            What ``keras.ops.cast`` makes of a setting on its way to that dtype.
+        """
         return {
             field.name: getattr(self, field.name)
             for field in dataclasses.fields(self)
@@ -127,9 +143,11 @@ class SGD(Optimizer):
         """``momentum``, if there is any."""
         return ("momentum",) if self.momentum else ()
 
-    def constants(self, iteration: int, dtype: np.dtype[Any]) -> dict[str, Any]:
+    def constants(
+        self, iteration: int, dtype: np.dtype[Any], cast: Callable[[float], float]
+    ) -> dict[str, Any]:
         """Round the momentum as Keras does."""
-        return super().constants(iteration, dtype) | {"momentum": through_float32(self.momentum)}
+        return super().constants(iteration, dtype, cast) | {"momentum": cast(self.momentum)}
 
     def apply(
         self,
@@ -177,9 +195,11 @@ class RMSprop(Optimizer):
         """``velocity``."""
         return ("velocity",)
 
-    def constants(self, iteration: int, dtype: np.dtype[Any]) -> dict[str, Any]:
+    def constants(
+        self, iteration: int, dtype: np.dtype[Any], cast: Callable[[float], float]
+    ) -> dict[str, Any]:
         """Add 1 - rho, subtracted before it is rounded, as in Keras."""
-        return super().constants(iteration, dtype) | {"one_minus_rho": 1 - self.rho}
+        return super().constants(iteration, dtype, cast) | {"one_minus_rho": 1 - self.rho}
 
     def apply(
         self,
@@ -232,18 +252,20 @@ class Adam(Optimizer):
         """Alpha depends on the iteration."""
         return True
 
-    def constants(self, iteration: int, dtype: np.dtype[Any]) -> dict[str, Any]:
+    def constants(
+        self, iteration: int, dtype: np.dtype[Any], cast: Callable[[float], float]
+    ) -> dict[str, Any]:
         """Add alpha, computed in `dtype` from rounded settings as Keras does, and 1 - beta."""
         rate, beta_1, beta_2 = (
             dtype.type(value)
             for value in (
                 self.learning_rate,
-                through_float32(self.beta_1),
-                through_float32(self.beta_2),
+                cast(self.beta_1),
+                cast(self.beta_2),
             )
         )
         one, t = dtype.type(1), dtype.type(iteration)
-        return super().constants(iteration, dtype) | {
+        return super().constants(iteration, dtype, cast) | {
             "alpha": rate * np.sqrt(one - beta_2**t) / (one - beta_1**t),
             "one_minus_beta_1": 1 - self.beta_1,
             "one_minus_beta_2": 1 - self.beta_2,
@@ -287,10 +309,12 @@ class AdamW(Adam):
 
     weight_decay: float = 0.004
 
-    def constants(self, iteration: int, dtype: np.dtype[Any]) -> dict[str, Any]:
+    def constants(
+        self, iteration: int, dtype: np.dtype[Any], cast: Callable[[float], float]
+    ) -> dict[str, Any]:
         """Round the weight decay as Keras does."""
-        decay = through_float32(self.weight_decay)
-        return super().constants(iteration, dtype) | {"weight_decay": decay}
+        decay = cast(self.weight_decay)
+        return super().constants(iteration, dtype, cast) | {"weight_decay": decay}
 
     def apply(
         self,
@@ -346,6 +370,8 @@ class OptimizerState:
     constants
         Dtype to which settings are rounded before use; by default that of the parameters, as in
         Keras. A network in higher precision that stands in for one in lower names the lower.
+    backend
+        A name in `scratchnet.conventions.CONVENTIONS`: whose way of casting settings to follow.
 
     Attributes
     ----------
@@ -356,7 +382,12 @@ class OptimizerState:
     """
 
     def __init__(
-        self, optimizer: Optimizer, parameters: Parameters, constants: DTypeLike | None = None
+        self,
+        optimizer: Optimizer,
+        parameters: Parameters,
+        constants: DTypeLike | None = None,
+        *,
+        backend: str = "tensorflow",
     ) -> None:
         self.optimizer = optimizer
         self.parameters = parameters
@@ -366,6 +397,7 @@ class OptimizerState:
         }
         self._dtype = parameters.values.dtype
         self._rounding = np.dtype(constants or self._dtype)
+        self._cast = through_float32 if CONVENTIONS[backend].rounds_settings else float
         self._constants = self._rounded(1)
         scratch = np.zeros((2, min(_PIECE, parameters.size)), self._dtype)
         starts = range(0, parameters.size, _PIECE)
@@ -390,5 +422,7 @@ class OptimizerState:
     def _rounded(self, iteration: int) -> dict[str, Array]:
         return {
             name: np.asarray(np.asarray(value, self._rounding), self._dtype)
-            for name, value in self.optimizer.constants(iteration, self._rounding).items()
+            for name, value in self.optimizer.constants(
+                iteration, self._rounding, self._cast
+            ).items()
         }

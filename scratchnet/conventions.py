@@ -1,0 +1,65 @@
+"""Where Keras means different things on its backends.
+
+One and the same Keras program is not one and the same function: the backends differ in formulas,
+not only in rounding. A network follows the conventions of the backend that its architecture
+names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Conventions:
+    """What Keras does on one backend.
+
+    Attributes
+    ----------
+    fuses_loss
+        A cross-entropy after a sigmoid or softmax works on the logits, unclipped (see
+        `scratchnet.losses`); otherwise on the clipped probabilities.
+    divides_sparse_first
+        The sparse categorical cross-entropy divides probabilities by their row sum and then
+        clips, as the dense one does; otherwise it clips first.
+    passes_at_clip
+        Share of the gradient that passes where a probability lies exactly on a bound of clipping.
+    rounds_settings
+        An optimizer's settings pass through float32 on their way into a float64 network.
+    mean_in_float32
+        ``keras.ops.mean`` computes in float32 whatever it is given, and with it the losses that
+        average over units: a float64 network gets a loss, and gradients, of float32's accuracy.
+        This is rounding, so `scratchnet` does not imitate it, and bounds allow for it.
+    """
+
+    fuses_loss: bool
+    divides_sparse_first: bool
+    passes_at_clip: float
+    rounds_settings: bool
+    mean_in_float32: bool
+
+
+CONVENTIONS: dict[str, Conventions] = {
+    "tensorflow": Conventions(
+        fuses_loss=True,
+        divides_sparse_first=False,
+        passes_at_clip=1.0,
+        rounds_settings=True,
+        mean_in_float32=False,
+    ),
+    "jax": Conventions(
+        fuses_loss=False,
+        divides_sparse_first=True,
+        passes_at_clip=0.5,
+        rounds_settings=False,
+        mean_in_float32=True,
+    ),
+    "torch": Conventions(
+        fuses_loss=False,
+        divides_sparse_first=True,
+        passes_at_clip=1.0,
+        rounds_settings=False,
+        mean_in_float32=True,
+    ),
+}
+"""By the name of the backend, as in ``KERAS_BACKEND``."""
