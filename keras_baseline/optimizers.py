@@ -38,7 +38,11 @@ def build_optimizer(optimizer: Optimizer, dtype: str) -> Any:
     -------
     keras.optimizers.Optimizer
     """
-    settings = dict(vars(optimizer))
+    # Keras refuses whole numbers, which TOML gives for `momentum = 0`.
+    settings = {
+        name: value if isinstance(value, bool) else float(value)
+        for name, value in vars(optimizer).items()
+    }
     rate = keras.ops.convert_to_tensor(settings.pop("learning_rate"), dtype=dtype)
     return _CLASSES[type(optimizer)](learning_rate=lambda: rate, **settings)
 
