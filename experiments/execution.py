@@ -1,0 +1,99 @@
+"""Many trials: one after another in this process, or on several local processes.
+
+Whatever a trial does, the others still run. Each result is stored by the process that made it.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import traceback
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+
+from experiments.plan import Trial
+from experiments.store import Store
+
+OnDone = Callable[[Trial, bool], None]
+"""Called when a trial ends, with whether it finished (or crashed)."""
+
+OnProgress = Callable[[Trial, str, float], None]
+"""Called with what a trial is doing, and the share of it that is done."""
+
+
+def execute(
+    trials: Sequence[Trial],
+    store: Store,
+    *,
+    jobs: int,
+    on_done: OnDone,
+    on_progress: OnProgress,
+) -> None:
+    """Run trials and store what they leave: a result, or why there is none.
+
+    Parameters
+    ----------
+    trials
+        With different keys.
+    store
+        Where the results go.
+    jobs
+        Number of processes; 1 runs the trials here.
+    on_done, on_progress
+        Told how it goes; with several processes there is no progress within a trial.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        After the other processes are ended.
+    """
+    if jobs == 1 or len(trials) < 2:
+        for trial in trials:
+            on_progress(trial, "starting", 0.0)
+            on_done(trial, attempt(trial, store, partial(on_progress, trial)))
+        return
+    # TensorFlow's threads do not survive a fork.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(min(jobs, len(trials)), context, initializer=_ignore_interrupts)
+    futures: dict[Future[bool], Trial] = {
+        pool.submit(attempt, trial, store): trial for trial in trials
+    }
+    try:
+        for future in as_completed(futures):
+            trial = futures[future]
+            try:
+                finished = future.result()
+            except BrokenProcessPool:
+                # A process was killed, and with it whatever the pool was still to run.
+                store.save_crash(trial, "its process was ended from outside, or ran out of memory")
+                finished = False
+            on_done(trial, finished)
+    except BaseException:
+        for process in multiprocessing.active_children():
+            process.terminate()
+        pool.shutdown(wait=True, cancel_futures=True)
+        raise
+    pool.shutdown()
+
+
+def attempt(
+    trial: Trial, store: Store, on_progress: Callable[[str, float], None] = lambda *_: None
+) -> bool:
+    """Run one trial, store its result or its traceback, and say whether it finished."""
+    from experiments.quiet import start_keras
+    from experiments.trial import run_trial
+
+    try:
+        start_keras(trial.backend)
+        store.save(run_trial(trial, on_progress))
+    except Exception:
+        store.save_crash(trial, traceback.format_exc())
+        return False
+    return True
+
+
+def _ignore_interrupts() -> None:
+    # The first process decides when to stop, and ends the others.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,0 +1,169 @@
+"""Tidy tables of a run; their columns are a contract, see `docs/results.md`."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+import pandas as pd
+
+from experiments.describe import describe_architecture, describe_optimizer
+from experiments.parity.trace import ParityRow
+from experiments.plan import Trial
+from experiments.trial import TrialResult
+from scratchnet.training import History
+
+IMPLEMENTATIONS = ("scratchnet", "keras")
+
+# From the best to the worst; a trial's verdict is its worst row's.
+VERDICTS = ("identical", "rounding", "chaos", "undecidable", "divergent")
+
+PARITY_COLUMNS = [
+    "trial",
+    "mode",
+    "step",
+    "layer",
+    "tensor",
+    "max_abs",
+    "max_rel",
+    "max_ulp",
+    "bound_ratio",
+    "verdict",
+    "diagnosis",
+]
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The tables of a run.
+
+    Attributes
+    ----------
+    trials
+        One row per trial of the plan, finished or not.
+    epochs, timings, parity
+        One row per epoch, timed epoch and compared tensor of the finished trials.
+    """
+
+    trials: pd.DataFrame
+    epochs: pd.DataFrame
+    timings: pd.DataFrame
+    parity: pd.DataFrame
+
+
+def build_tables(trials: Sequence[Trial], results: Mapping[str, TrialResult]) -> Tables:
+    """Gather the results of a run.
+
+    Parameters
+    ----------
+    trials
+        All of the plan.
+    results
+        Of the finished ones, by name.
+    """
+    finished = [trial for trial in trials if trial.name in results]
+    return Tables(
+        trials=pd.DataFrame([_trial_row(trial, results.get(trial.name)) for trial in trials]),
+        epochs=_together(
+            [_epochs(trial.name, results[trial.name]) for trial in finished],
+            ["trial", "implementation", "epoch", "loss", "accuracy", "val_loss", "val_accuracy"],
+        ),
+        timings=_together(
+            [_timings(trial.name, results[trial.name]) for trial in finished],
+            ["trial", "implementation", "repeat", "epoch", "seconds"],
+        ),
+        parity=_together(
+            [_parity(trial.name, results[trial.name].parity) for trial in finished],
+            PARITY_COLUMNS,
+        ),
+    )
+
+
+def worst_verdict(rows: Sequence[ParityRow]) -> str:
+    """Return the verdict of a trial: the worst among its rows; empty without rows."""
+    return max((row.verdict for row in rows), key=VERDICTS.index, default="")
+
+
+def epoch_medians(result: TrialResult) -> dict[str, float]:
+    """Return the median seconds per epoch of each side."""
+    return {
+        implementation: median(
+            row.seconds for row in result.seconds_per_epoch if row.implementation == implementation
+        )
+        for implementation in IMPLEMENTATIONS
+    }
+
+
+def _trial_row(trial: Trial, result: TrialResult | None) -> dict[str, object]:
+    row: dict[str, object] = {
+        "trial": trial.name,
+        "dataset": str(trial.dataset),
+        "architecture": describe_architecture(trial.architecture),
+        "optimizer": describe_optimizer(trial.optimizer),
+        "dtype": trial.dtype,
+        "backend": trial.backend,
+        "seed": trial.seed,
+        "batch_size": trial.batch_size or "full",
+        "epochs": trial.epochs,
+        "parameters": sum(
+            math.prod(shape) for shape in trial.architecture.weight_shapes().values()
+        ),
+        "status": "crashed" if result is None else "finished",
+        "verdict": "" if result is None else worst_verdict(result.parity),
+    }
+    medians = None if result is None else epoch_medians(result)
+    for measure in ("train_accuracy", "test_accuracy", "final_loss", "median_epoch_seconds"):
+        for side in IMPLEMENTATIONS:
+            value = math.nan
+            if result is not None and medians is not None:
+                history: History = getattr(result, side)
+                value = {
+                    "train_accuracy": history.accuracy[-1],
+                    "test_accuracy": history.val_accuracy[-1],
+                    "final_loss": history.loss[-1],
+                    "median_epoch_seconds": medians[side],
+                }[measure]
+            row[f"{side}_{measure}"] = value
+    row["speedup"] = math.nan if medians is None else medians["keras"] / medians["scratchnet"]
+    return row
+
+
+def _epochs(name: str, result: TrialResult) -> pd.DataFrame:
+    parts = []
+    for side in IMPLEMENTATIONS:
+        history: History = getattr(result, side)
+        parts.append(
+            pd.DataFrame(
+                {
+                    "trial": name,
+                    "implementation": side,
+                    "epoch": range(1, len(history.loss) + 1),
+                    "loss": history.loss,
+                    "accuracy": history.accuracy,
+                    "val_loss": history.val_loss,
+                    "val_accuracy": history.val_accuracy,
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def _timings(name: str, result: TrialResult) -> pd.DataFrame:
+    table = pd.DataFrame([dataclasses.asdict(row) for row in result.seconds_per_epoch])
+    table.insert(0, "trial", name)
+    return table
+
+
+def _parity(name: str, rows: Sequence[ParityRow]) -> pd.DataFrame:
+    fields = [field.name for field in dataclasses.fields(ParityRow)]
+    table = pd.DataFrame([dataclasses.astuple(row) for row in rows], columns=fields)
+    table.insert(0, "trial", name)
+    further = [column for column in table.columns if column not in PARITY_COLUMNS]
+    return table[[*PARITY_COLUMNS, *further]]
+
+
+def _together(parts: Sequence[pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(columns))

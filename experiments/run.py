@@ -1,0 +1,252 @@
+"""python -m experiments.run: every trial of a plan, and a report on what they showed.
+
+Heavy imports stand inside functions, so that help and mistakes are answered at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from experiments.plan import Plan, Trial
+    from experiments.report.tables import Tables
+    from experiments.store import Store
+    from experiments.trial import TrialResult
+
+PROJECT = Path(__file__).parent.parent
+DEFAULT_PLAN = PROJECT / "plans" / "article.toml"
+
+ALL_WELL, DIVERGENT, BAD_INPUT, CRASHED, INTERRUPTED = 0, 1, 2, 3, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        return _run(options)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _run(options: argparse.Namespace) -> int:
+    from experiments.plan import PlanError, load_plan
+    from experiments.store import Store, StoreError
+
+    try:
+        plan = load_plan(options.plan, options.set)
+        if options.list:
+            _print_plan(plan)
+            return ALL_WELL
+        store = Store(options.out or PROJECT / "results" / plan.name)
+    except (PlanError, StoreError) as error:
+        print(f"experiments.run: {error}", file=sys.stderr)
+        return BAD_INPUT
+
+    interrupted = _run_trials(plan, store, jobs=options.jobs, fresh=options.fresh)
+    results, crashes = _gather(plan, store)
+    tables = _write_tables(plan, store, results)
+    if interrupted:
+        print(
+            f"interrupted: {len(results)} of {len(plan.trials)} trials are kept in {store.folder}; "
+            "the same command goes on from there",
+            file=sys.stderr,
+        )
+        return INTERRUPTED
+
+    report = _write_report(plan, store, tables, results, crashes)
+    _print_table(tables)
+    for trial, traceback in crashes.items():
+        print(f"{trial} crashed: {traceback.strip().splitlines()[-1]}", file=sys.stderr)
+    print(report)
+    if crashes:
+        return CRASHED
+    return DIVERGENT if "divergent" in set(tables.trials["verdict"]) else ALL_WELL
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.run",
+        description="Train every network of a plan in NumPy and in Keras from the same weights on "
+        "the same batches, judge whether they agree, time both, and write tables, plots and a "
+        "report. What an earlier, interrupted run finished is not run again.",
+        epilog="Exit status: 0 all is well; 1 a verdict is 'divergent'; 2 bad input; 3 a trial "
+        "crashed; 130 interrupted.",
+    )
+    parser.add_argument(
+        "plan",
+        nargs="?",
+        type=Path,
+        default=DEFAULT_PLAN,
+        metavar="PLAN.toml",
+        help="what to run (default: plans/article.toml of the project)",
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="where results go (default: results/<plan's name>)"
+    )
+    parser.add_argument(
+        "--jobs",
+        type=_positive,
+        default=1,
+        metavar="N",
+        help="trials at a time, in processes of their own (default: 1; more disturb the timings)",
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="override a key in every trial, as --set epochs=50 --set optimizer.learning_rate=0.1",
+    )
+    parser.add_argument(
+        "--fresh", action="store_true", help="run every trial, also those already finished"
+    )
+    parser.add_argument("--list", action="store_true", help="list the trials and stop")
+    return parser
+
+
+def _positive(text: str) -> int:
+    value = int(text) if text.isdecimal() else 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}; expected a positive integer")
+    return value
+
+
+def _run_trials(plan: Plan, store: Store, *, jobs: int, fresh: bool) -> bool:
+    """Run what is not finished yet, with a progress bar; return whether it was interrupted."""
+    from experiments.execution import execute
+
+    store.write_text("plan.toml", plan.to_toml())
+    distinct = {trial.key: trial for trial in plan.trials}
+    pending = [trial for trial in distinct.values() if fresh or not store.has(trial)]
+    for trial in pending:
+        store.discard(trial)
+    with _progress() as progress:
+        finished = len(distinct) - len(pending)
+        bar = progress.add_task("", total=len(distinct), completed=finished)
+
+        def on_progress(trial: Trial, doing: str, done: float) -> None:
+            progress.update(bar, completed=finished + done, description=f"{trial.name}: {doing}")
+
+        def on_done(trial: Trial, well: bool) -> None:
+            nonlocal finished
+            finished += 1
+            word = "finished" if well else "crashed"
+            progress.update(bar, completed=finished, description=f"{trial.name}: {word}")
+
+        try:
+            execute(pending, store, jobs=jobs, on_done=on_done, on_progress=on_progress)
+        except KeyboardInterrupt:
+            return True
+    return False
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """Show a progress bar on standard error, also while TensorFlow's chatter is kept from it."""
+    import os
+
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    with os.fdopen(os.dup(2), "w") as terminal:
+        columns = (
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.description}"),
+        )
+        with Progress(*columns, console=Console(file=terminal)) as progress:
+            yield progress
+
+
+def _gather(plan: Plan, store: Store) -> tuple[dict[str, TrialResult], dict[str, str]]:
+    """Load what finished, and why the others crashed, by trial name."""
+    results, crashes = {}, {}
+    for trial in plan.trials:
+        if store.has(trial):
+            results[trial.name] = store.load(trial)
+        elif traceback := store.crash(trial):
+            crashes[trial.name] = traceback
+    return results, crashes
+
+
+def _write_tables(plan: Plan, store: Store, results: Mapping[str, TrialResult]) -> Tables:
+    from experiments.environment import describe_environment
+    from experiments.report.tables import build_tables
+
+    tables = build_tables(plan.trials, results)
+    for name, table in vars(tables).items():
+        store.write_text(f"{name}.csv", table.to_csv(index=False))
+    store.write_text("environment.json", json.dumps(describe_environment(), indent=2) + "\n")
+    return tables
+
+
+def _write_report(
+    plan: Plan,
+    store: Store,
+    tables: Tables,
+    results: Mapping[str, TrialResult],
+    crashes: Mapping[str, str],
+) -> Path:
+    from experiments.report.html import render_report
+    from experiments.report.plots import draw_plots
+
+    plots = draw_plots(results, store.folder / "plots")
+    environment = json.loads((store.folder / "environment.json").read_text(encoding="utf-8"))
+    store.write_text("report.html", render_report(plan, tables, crashes, plots, environment))
+    return store.folder / "report.html"
+
+
+def _print_plan(plan: Plan) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from experiments.describe import describe_architecture, describe_optimizer
+
+    table = Table("trial", "network", "data", "optimizer", "batch", "epochs", title=plan.name)
+    for trial in plan.trials:
+        table.add_row(
+            trial.name,
+            describe_architecture(trial.architecture),
+            str(trial.dataset),
+            describe_optimizer(trial.optimizer),
+            str(trial.batch_size or "full"),
+            str(trial.epochs),
+        )
+    Console().print(table)
+
+
+def _print_table(tables: Tables) -> None:
+    """Print the results in short."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("trial", "verdict", title="scratchnet / Keras", title_justify="left")
+    for column in ("test accuracy", "ms per epoch", "faster"):
+        table.add_column(column, justify="right")
+    for _, row in tables.trials.iterrows():
+        if row["status"] != "finished":
+            table.add_row(row["trial"], row["status"])
+            continue
+        ours, twin = (row[f"{side}_median_epoch_seconds"] * 1e3 for side in ("scratchnet", "keras"))
+        table.add_row(
+            row["trial"],
+            row["verdict"],
+            f"{row['scratchnet_test_accuracy']:.3f} / {row['keras_test_accuracy']:.3f}",
+            f"{ours:.3g} / {twin:.3g}",
+            f"{row['speedup']:.3g} x",
+        )
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,230 @@
+"""Results that survive a crash: a folder per trial, written the moment the trial ends.
+
+::
+
+    results/article/trials/<key>/result.json    numbers and rows
+                                 arrays.npz     histories, predictions, grids
+                                 crash.txt      instead, where the trial crashed
+
+Every file appears whole or not at all. `result.json` is written last, so where it is, all is.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.epoch_seconds import EpochSeconds
+from experiments.parity.trace import ParityRow
+from experiments.plan import Trial
+from experiments.trial import Boundary, TrialResult
+from scratchnet.training import History
+
+Array = NDArray[Any]
+
+FORMAT = 1
+
+
+class StoreError(Exception):
+    """The folder of results cannot be written or read; the message is one line for the user."""
+
+
+class Store:
+    """The folder of a run.
+
+    Parameters
+    ----------
+    folder
+        Made if it is not there.
+
+    Raises
+    ------
+    StoreError
+        If it cannot be made or written to.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        try:
+            self.trials.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=self.trials):
+                pass
+        except OSError as error:
+            raise StoreError(
+                f"{folder}: cannot write results there ({error.strerror}); choose a folder with "
+                "--out"
+            ) from None
+
+    @property
+    def trials(self) -> Path:
+        """Where the trials' folders are."""
+        return self.folder / "trials"
+
+    def path(self, trial: Trial) -> Path:
+        """Return the folder of a trial."""
+        return self.trials / trial.key
+
+    def has(self, trial: Trial) -> bool:
+        """Whether the trial is finished, by the code and the libraries of today."""
+        try:
+            table = self._table(trial)
+        except FileNotFoundError:
+            return False
+        except (OSError, ValueError):
+            # Not ours, or cut off by a full disk: the trial is run again.
+            return False
+        return isinstance(table, dict) and table.get("origin") == origin()
+
+    def save(self, result: TrialResult) -> None:
+        """Write a finished trial."""
+        folder = self.path(result.trial)
+        folder.mkdir(parents=True, exist_ok=True)
+        for earlier in ("result.json", "crash.txt"):
+            (folder / earlier).unlink(missing_ok=True)
+        arrays: dict[str, Array] = {
+            f"{side}/{column}": np.array(values)
+            for side in ("scratchnet", "keras")
+            for column, values in vars(getattr(result, side)).items()
+        }
+        arrays |= {f"envelope/{name}": values for name, values in result.envelope.items()}
+        arrays |= {
+            name: getattr(result, name)
+            for name in ("test_targets", "scratchnet_predictions", "keras_predictions")
+        }
+        if result.boundary is not None:
+            arrays |= {f"boundary/{name}": a for name, a in vars(result.boundary).items()}
+        table = {
+            "origin": origin(),
+            "trial": result.trial.to_dict(),
+            "parameters": result.parameters,
+            "seconds": result.seconds,
+            "seconds_per_epoch": [dataclasses.astuple(row) for row in result.seconds_per_epoch],
+            "parity": [dataclasses.astuple(row) for row in result.parity],
+        }
+        with whole_file(folder / "arrays.npz") as path, path.open("wb") as file:
+            np.savez_compressed(file, allow_pickle=False, **arrays)
+        with whole_file(folder / "result.json") as path:
+            path.write_text(json.dumps(table), encoding="utf-8")
+
+    def load(self, trial: Trial) -> TrialResult:
+        """Read a finished trial, under the name that the plan gives it.
+
+        Raises
+        ------
+        StoreError
+            If it is not there, or not what was written.
+        """
+        try:
+            table = self._table(trial)
+            with np.load(self.path(trial) / "arrays.npz") as file:
+                arrays = {name: file[name] for name in file.files}
+            return _result(trial, table, arrays)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise StoreError(
+                f"{self.path(trial)}: cannot be read as a result ({error}); run with --fresh"
+            ) from None
+
+    def save_crash(self, trial: Trial, traceback: str) -> None:
+        """Write why a trial crashed."""
+        folder = self.path(trial)
+        folder.mkdir(parents=True, exist_ok=True)
+        with whole_file(folder / "crash.txt") as path:
+            path.write_text(traceback, encoding="utf-8")
+
+    def crash(self, trial: Trial) -> str | None:
+        """Return the traceback of a trial that crashed, or None."""
+        path = self.path(trial) / "crash.txt"
+        return path.read_text(encoding="utf-8") if path.exists() else None
+
+    def discard(self, trial: Trial) -> None:
+        """Forget what an earlier run left of a trial."""
+        for name in ("result.json", "arrays.npz", "crash.txt"):
+            (self.path(trial) / name).unlink(missing_ok=True)
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a file of the run's folder."""
+        with whole_file(self.folder / name) as path:
+            path.write_text(text, encoding="utf-8")
+
+    def _table(self, trial: Trial) -> Any:
+        return json.loads((self.path(trial) / "result.json").read_text(encoding="utf-8"))
+
+
+def origin() -> dict[str, Any]:
+    """Return what a stored result must have been made by to be taken for today's.
+
+    A network that was changed since must be compared anew, so the sources count, and so do the
+    libraries that compute.
+    """
+    from importlib.metadata import version
+
+    return {
+        "format": FORMAT,
+        "sources": _sources(),
+        **{name: version(name) for name in ("numpy", "scikit-learn", "keras", "tensorflow")},
+    }
+
+
+def _sources() -> str:
+    """Hash the code that decides the outcome of a trial."""
+    root = Path(__file__).parent
+    paths = [
+        *(root.parent / "scratchnet").rglob("*.py"),
+        *(root.parent / "keras_baseline").rglob("*.py"),
+        *(root / "parity").glob("*.py"),
+        *(root / name for name in ("trial.py", "datasets.py", "epoch_seconds.py")),
+    ]
+    digest = hashlib.sha256()
+    for path in sorted(paths):
+        digest.update(path.relative_to(root.parent).as_posix().encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _result(trial: Trial, table: Mapping[str, Any], arrays: Mapping[str, Array]) -> TrialResult:
+    def under(prefix: str) -> dict[str, Array]:
+        return {
+            name.removeprefix(prefix): values
+            for name, values in arrays.items()
+            if name.startswith(prefix)
+        }
+
+    def history(side: str) -> History:
+        return History(**{column: values.tolist() for column, values in under(side).items()})
+
+    boundary = under("boundary/")
+    return TrialResult(
+        trial=trial,
+        parameters=table["parameters"],
+        scratchnet=history("scratchnet/"),
+        keras=history("keras/"),
+        seconds_per_epoch=[EpochSeconds(*row) for row in table["seconds_per_epoch"]],
+        parity=[ParityRow(*row) for row in table["parity"]],
+        envelope=under("envelope/"),
+        test_targets=arrays["test_targets"],
+        scratchnet_predictions=arrays["scratchnet_predictions"],
+        keras_predictions=arrays["keras_predictions"],
+        boundary=Boundary(**boundary) if boundary else None,
+        seconds=table["seconds"],
+    )
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside a file, and put it in the file's place at the end."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,389 @@
+"""One trial: both networks from the same weights on the same batches, compared.
+
+Read `run_trial` from top to bottom; what it finds out is a `TrialResult`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.beside import beside
+from experiments.datasets import load, shape_targets
+from experiments.epoch_seconds import EpochSeconds, measure
+from experiments.parity.trace import ParityRow, Snapshot
+from experiments.plan import Trial
+from scratchnet.losses import LOSSES
+from scratchnet.network import Network, initial_weights
+from scratchnet.optimizers import OptimizerState
+from scratchnet.training import BatchOrder, History, fit
+
+Array = NDArray[Any]
+
+OnProgress = Callable[[str, float], None]
+"""Called with what is being done, and the share of the trial that is done."""
+
+SNAPSHOTS = 6
+PERTURBED_RUNS = 4
+TIMING_BUDGET = 2.0
+_BOUNDARIES = 4
+_GRID = 80
+
+
+@dataclass(frozen=True)
+class TrialData:
+    """The arrays of a trial, in its dtype.
+
+    Attributes
+    ----------
+    x_train, x_test
+        ``(samples, features)``.
+    y_train, y_test
+        As the loss takes them, see `experiments.datasets.shape_targets`.
+    order
+        The batches of each epoch.
+    """
+
+    x_train: Array
+    y_train: Array
+    x_test: Array
+    y_test: Array
+    order: BatchOrder
+
+
+@dataclass(frozen=True)
+class Boundary:
+    """What both sides predict all over a plane, at several epochs.
+
+    Attributes
+    ----------
+    first, second
+        Coordinates of the grid's columns and rows, ``(columns,)`` and ``(rows,)``.
+    epochs
+        Numbers of epochs trained, ``(looks,)``.
+    scratchnet, keras
+        The last activation, float32 ``(looks, rows, columns, units)``.
+    """
+
+    first: Array
+    second: Array
+    epochs: Array
+    scratchnet: Array
+    keras: Array
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """What a trial found out.
+
+    Attributes
+    ----------
+    trial
+        What was run.
+    parameters
+        Number of weights.
+    scratchnet, keras
+        The histories of both free-running trainings.
+    seconds_per_epoch
+        The timings.
+    parity
+        The comparisons, tensor by tensor.
+    envelope
+        Arrays of the envelope that the free-running curves are held against, by name.
+    test_targets
+        Held-out targets, as the loss takes them.
+    scratchnet_predictions, keras_predictions
+        The last activation on the held-out samples after training, ``(samples, units)``.
+    boundary
+        For two-dimensional data, otherwise None.
+    seconds
+        How long the trial took.
+    """
+
+    trial: Trial
+    parameters: int
+    scratchnet: History
+    keras: History
+    seconds_per_epoch: list[EpochSeconds]
+    parity: list[ParityRow]
+    envelope: dict[str, Array]
+    test_targets: Array
+    scratchnet_predictions: Array
+    keras_predictions: Array
+    boundary: Boundary | None
+    seconds: float
+
+
+def run_trial(
+    trial: Trial,
+    on_progress: OnProgress = lambda *_: None,
+    timing_budget: float = TIMING_BUDGET,
+) -> TrialResult:
+    """Train both networks, compare them, and time them.
+
+    Parameters
+    ----------
+    trial
+        What to run.
+    on_progress
+        Told what is going on.
+    timing_budget
+        Seconds to spend on timing epochs.
+    """
+    started = perf_counter()
+    data = load_data(trial)
+    weights = initial_weights(trial.architecture, trial.seed)
+    grid = _plane(data) if data.x_train.shape[1] == 2 else None
+
+    on_progress("training scratchnet", 0.0)
+    ours = _train_scratchnet(trial, data, weights, grid)
+    # The perturbed runs need nothing but scratchnet, so they train while Keras does.
+    with beside(_perturbed_trainings(trial, data, weights)) as perturbed:
+        on_progress("training Keras", 0.25)
+        twin = _train_keras(trial, data, weights, grid, on_progress)
+        on_progress("comparing", 0.6)
+        strayed = [history for histories in perturbed() for history in histories]
+        parity, envelope = _judge(trial, ours.snapshots, ours.history, twin.history, strayed)
+    on_progress("timing", 0.85)
+    seconds_per_epoch = measure(
+        trial.architecture,
+        trial.dtype,
+        trial.optimizer,
+        weights,
+        data.x_train,
+        data.y_train,
+        order=data.order,
+        budget=timing_budget,
+    )
+    boundary = None
+    if grid is not None:
+        boundary = Boundary(
+            grid.first,
+            grid.second,
+            np.array(list(ours.planes)),
+            grid.stack(ours.planes),
+            grid.stack(twin.planes),
+        )
+    return TrialResult(
+        trial=trial,
+        parameters=sum(values.size for values in weights.values()),
+        scratchnet=ours.history,
+        keras=twin.history,
+        seconds_per_epoch=seconds_per_epoch,
+        parity=parity,
+        envelope=envelope,
+        test_targets=data.y_test,
+        scratchnet_predictions=ours.predictions,
+        keras_predictions=twin.predictions,
+        boundary=boundary,
+        seconds=perf_counter() - started,
+    )
+
+
+def load_data(trial: Trial) -> TrialData:
+    """Load a trial's data in its dtype, rounded once for both sides."""
+    dataset = load(trial.dataset)
+
+    def targets(labels: Array) -> Array:
+        shaped = shape_targets(labels, trial.architecture)
+        return shaped if LOSSES[trial.architecture.loss].sparse else shaped.astype(trial.dtype)
+
+    return TrialData(
+        x_train=dataset.x_train.astype(trial.dtype),
+        y_train=targets(dataset.y_train),
+        x_test=dataset.x_test.astype(trial.dtype),
+        y_test=targets(dataset.y_test),
+        order=BatchOrder(len(dataset.x_train), trial.batch_size, trial.shuffle_seed),
+    )
+
+
+def spread(first: int, last: int, count: int) -> list[int]:
+    """Return at most `count` whole numbers from first to last, evenly spread in their ratios."""
+    return sorted({round(value) for value in np.geomspace(first, max(first, last), count)})
+
+
+def snapshot_epochs(epochs: int) -> list[int]:
+    """Return after how many epochs a step is compared: 0, the first step, and some later ones."""
+    return [0, *spread(1, epochs - 1, SNAPSHOTS - 1)] if epochs > 1 else [0]
+
+
+def boundary_epochs(epochs: int) -> list[int]:
+    """Return after how many epochs the decision boundary is drawn; the last is among them."""
+    return spread(max(1, epochs // 100), epochs, _BOUNDARIES)
+
+
+@dataclass(frozen=True)
+class _Plane:
+    """A grid over two-dimensional data."""
+
+    first: Array
+    second: Array
+
+    @property
+    def points(self) -> Array:
+        columns, rows = np.meshgrid(self.first, self.second)
+        return np.stack([columns.ravel(), rows.ravel()], axis=1)
+
+    def stack(self, planes: Mapping[int, Array]) -> Array:
+        shape = (len(self.second), len(self.first), -1)
+        return np.stack([plane.reshape(shape).astype(np.float32) for plane in planes.values()])
+
+
+def _plane(data: TrialData) -> _Plane:
+    both = np.concatenate([data.x_train, data.x_test])
+    low, high = both.min(axis=0), both.max(axis=0)
+    margin = 0.05 * (high - low)
+    axes = [np.linspace(low[i] - margin[i], high[i] + margin[i], _GRID) for i in range(2)]
+    return _Plane(axes[0], axes[1])
+
+
+@dataclass(frozen=True)
+class _Trained:
+    """One side after training; `planes` are predictions on the grid by number of epochs."""
+
+    history: History
+    predictions: Array
+    planes: dict[int, Array]
+    snapshots: list[Snapshot]
+
+
+def _train_scratchnet(
+    trial: Trial, data: TrialData, weights: Mapping[str, Array], grid: _Plane | None
+) -> _Trained:
+    network = Network(trial.architecture, seed=trial.seed, dtype=trial.dtype)
+    network.set_weights(weights)
+    optimizer = OptimizerState(trial.optimizer, network.parameters)
+    points = None if grid is None else grid.points
+    looks, stops = boundary_epochs(trial.epochs), snapshot_epochs(trial.epochs)
+    planes: dict[int, Array] = {}
+    snapshots = [_snapshot(network, optimizer, data, 0)]
+
+    def after_epoch(epoch: int, history: History) -> None:  # noqa: ARG001
+        done = epoch + 1
+        if done in stops:
+            snapshots.append(_snapshot(network, optimizer, data, done))
+        if points is not None and done in looks:
+            planes[done] = network.predict(points)
+
+    history = fit(
+        network,
+        data.x_train,
+        data.y_train,
+        optimizer=optimizer,
+        epochs=trial.epochs,
+        batch_size=trial.batch_size,
+        shuffle_seed=trial.shuffle_seed,
+        validation_data=(data.x_test, data.y_test),
+        on_epoch_end=after_epoch,
+    )
+    return _Trained(history, network.predict(data.x_test), planes, snapshots)
+
+
+def _snapshot(
+    network: Network, optimizer: OptimizerState, data: TrialData, epochs: int
+) -> Snapshot:
+    """Keep all that the first step of an epoch (from 0) starts from."""
+    chosen = next(data.order.batches(epochs))
+    return Snapshot(
+        step=optimizer.iterations,
+        weights=network.weights,
+        slots={
+            f"{name}_{slot}": values
+            for slot, flat in optimizer.slots.items()
+            for name, values in network.parameters.named(flat).items()
+        },
+        x=data.x_train[chosen],
+        y=data.y_train[chosen],
+    )
+
+
+def _train_keras(
+    trial: Trial,
+    data: TrialData,
+    weights: Mapping[str, Array],
+    grid: _Plane | None,
+    on_progress: OnProgress,
+) -> _Trained:
+    from keras_baseline.model import build
+    from keras_baseline.prediction import predict
+    from keras_baseline.training import train
+    from keras_baseline.weights import set_weights
+
+    model = build(trial.architecture, trial.dtype)
+    set_weights(model, weights)
+    points = None if grid is None else grid.points
+    looks = boundary_epochs(trial.epochs)
+    planes: dict[int, Array] = {}
+
+    def after_epochs(done: int, history: History) -> None:  # noqa: ARG001
+        on_progress("training Keras", 0.25 + 0.35 * done / trial.epochs)
+        if points is not None and done in looks:
+            planes[done] = predict(model, points, trial.dtype)
+
+    history = train(
+        model,
+        trial.architecture,
+        trial.dtype,
+        trial.optimizer,
+        data.x_train,
+        data.y_train,
+        order=data.order,
+        epochs=trial.epochs,
+        validation_data=(data.x_test, data.y_test),
+        on_epochs=after_epochs,
+        pause_at=tuple(looks),
+    )
+    return _Trained(history, predict(model, data.x_test, trial.dtype), planes, [])
+
+
+def _perturbed_trainings(
+    trial: Trial, data: TrialData, weights: dict[str, Array]
+) -> list[Callable[[], list[History]]]:
+    """Describe scratchnet's one-ulp perturbed runs, shared out among the cores."""
+    from experiments.parity.envelope import perturbed_histories
+
+    processes = min(PERTURBED_RUNS, os.cpu_count() or 1)
+    return [
+        partial(
+            perturbed_histories,
+            trial.architecture,
+            trial.dtype,
+            trial.optimizer,
+            weights,
+            data.x_train,
+            data.y_train,
+            order=data.order,
+            epochs=trial.epochs,
+            validation_data=(data.x_test, data.y_test),
+            seeds=range(PERTURBED_RUNS)[share::processes],
+        )
+        for share in range(processes)
+    ]
+
+
+def _judge(
+    trial: Trial,
+    snapshots: list[Snapshot],
+    scratchnet: History,
+    keras: History,
+    perturbed: list[History],
+) -> tuple[list[ParityRow], dict[str, Array]]:
+    """Compare single steps in lockstep, and the two free-running trainings."""
+    from experiments.parity.envelope import envelope, judge_free
+    from experiments.parity.reference import reference_step
+    from experiments.parity.verdict import judge_lockstep
+
+    lockstep = judge_lockstep(trial.architecture, trial.dtype, trial.optimizer, snapshots)
+    first_loss = reference_step(trial.architecture, trial.dtype, snapshots[0])["loss"]
+    strayed = envelope(scratchnet, perturbed)
+    free = judge_free(scratchnet, keras, strayed, first_loss)
+    arrays = {f"{curve}_gaps": gaps for curve, gaps in strayed.gaps.items()}
+    arrays |= {f"{curve}_width": strayed.width(curve) for curve in strayed.gaps}
+    return lockstep + free, arrays

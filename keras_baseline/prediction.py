@@ -1,0 +1,27 @@
+"""What the Keras twin predicts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+def predict(model: Any, x: Array, dtype: str) -> Array:
+    """Return the last activation, ``(samples, units)``, for all samples at once.
+
+    Parameters
+    ----------
+    model
+        From `keras_baseline.model.build`.
+    x
+        ``(samples, features)``.
+    dtype
+        What the model was built in; ``Model.predict`` would round the inputs to float32.
+    """
+    outputs = model(keras.ops.convert_to_tensor(x, dtype=dtype), training=False)
+    return np.array(keras.ops.convert_to_numpy(outputs))
