@@ -49,11 +49,23 @@ def execute(
     KeyboardInterrupt
         After the other processes are ended.
     """
-    if jobs == 1 or len(trials) < 2:
+    groups = {
+        trial.backend: [other for other in trials if other.backend == trial.backend]
+        for trial in trials
+    }
+    if jobs == 1 and len(groups) == 1:
         for trial in trials:
             on_progress(trial, "starting", 0.0)
             on_done(trial, attempt(trial, store, partial(on_progress, trial)))
         return
+    # A process has one Keras backend, so each backend has its own processes.
+    for group in groups.values():
+        _execute_in_processes(group, store, jobs=jobs, on_done=on_done)
+
+
+def _execute_in_processes(
+    trials: Sequence[Trial], store: Store, *, jobs: int, on_done: OnDone
+) -> None:
     # TensorFlow's threads do not survive a fork.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(min(jobs, len(trials)), context, initializer=_ignore_interrupts)
@@ -88,8 +100,9 @@ def attempt(
     try:
         start_keras(trial.backend)
         store.save(run_trial(trial, on_progress))
-    except Exception:
-        store.save_crash(trial, traceback.format_exc())
+    except Exception as error:
+        summary = f"{type(error).__name__}: {error}".splitlines()[0]
+        store.save_crash(trial, f"{summary}\n\n{traceback.format_exc()}")
         return False
     return True
 

@@ -8,23 +8,25 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import importlib.util
 import itertools
 import json
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from experiments.datasets import DatasetError, DatasetSpecification, check_fit, load
 from scratchnet.architecture import Architecture
+from scratchnet.conventions import CONVENTIONS
 from scratchnet.errors import ArchitectureError, check_choice, check_keys
 from scratchnet.layers import Dense
 from scratchnet.optimizers import Optimizer, optimizer_from_dict, optimizer_to_dict
 
 DTYPES = ("float32", "float64")
-BACKENDS = ("tensorflow",)
 
 # A list under one of these keys makes a trial for each of its entries.
 GRID = ("dataset", "optimizer", "dtype", "batch_size", "epochs", "seed", "backend")
@@ -71,7 +73,7 @@ class Trial:
     name
         Unique in the plan; names its plots.
     architecture, dataset, optimizer
-        What is trained, on what, how.
+        What is trained, on what, how; the architecture says on which backend Keras runs.
     dtype
         Of both networks: ``"float32"`` or ``"float64"``.
     batch_size
@@ -82,8 +84,6 @@ class Trial:
         Of the initial weights.
     shuffle_seed
         Of the order of samples, see `scratchnet.BatchOrder`; None: as they come.
-    backend
-        Of Keras.
     reference
         Somebody else's figures.
     """
@@ -97,20 +97,23 @@ class Trial:
     epochs: int
     seed: int
     shuffle_seed: int | None
-    backend: str
     reference: Reference | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
             raise PlanError(f"name = {self.name!r}; expected {_NAME_RULE}")
         check_choice("dtype", self.dtype, DTYPES)
-        check_choice("backend", self.backend, BACKENDS)
         if self.batch_size is not None:
             _check_integer("batch_size", self.batch_size, 1, " or 'full'")
         _check_integer("epochs", self.epochs, 1)
         _check_integer("seed", self.seed, 0)
         if self.shuffle_seed is not None:
             _check_integer("shuffle_seed", self.shuffle_seed, 0)
+
+    @property
+    def backend(self) -> str:
+        """What Keras runs on."""
+        return self.architecture.backend
 
     @property
     def key(self) -> str:
@@ -136,6 +139,7 @@ class Trial:
         table["dataset"] = self.dataset.to_dict()
         table["optimizer"] = optimizer_to_dict(self.optimizer)
         table["architecture"] = self.architecture.to_dict()
+        table["architecture"].pop("backend", None)
         if self.reference is not None:
             fields = dataclasses.asdict(self.reference)
             table["reference"] = {key: value for key, value in fields.items() if value is not None}
@@ -159,12 +163,15 @@ class Trial:
         if settings["batch_size"] == "full":
             made["batch_size"] = None
         made.setdefault("shuffle_seed", None)
-        for part, make in [
-            ("architecture", _architecture),
+        backend = made.pop("backend")
+        _check_backend(backend)
+        parts: list[tuple[str, Callable[[Any], Any]]] = [
+            ("architecture", partial(_architecture, backend=backend)),
             ("dataset", _dataset),
             ("optimizer", _optimizer),
             ("reference", _reference),
-        ]:
+        ]
+        for part, make in parts:
             if part in settings:
                 try:
                     made[part] = make(settings[part])
@@ -343,12 +350,14 @@ def _parse_override(override: str) -> Change:
     return keys, value
 
 
-def _architecture(table: Any) -> Architecture:
+def _architecture(table: Any, backend: str) -> Architecture:
     """Make an architecture from its full form, or from a list of units."""
     if not isinstance(table, Mapping):
         raise PlanError(f"{table!r}; expected a table")
+    if "backend" in table:
+        raise PlanError(f"backend = {table['backend']!r}; expected backend beside architecture")
     if "units" not in table:
-        return Architecture.from_dict(table)
+        return Architecture.from_dict({**table, "backend": backend})
     check_keys(table, ["units", "activation", "last_activation", "loss", *_INITIALIZERS])
     units = table["units"]
     if not isinstance(units, list) or len(units) < 2:
@@ -363,11 +372,20 @@ def _architecture(table: Any) -> Architecture:
         for count, activation in zip(units[1:], activations, strict=True)
     ]
     return Architecture.from_dict(
-        {"input_shape": units[:1], "loss": table["loss"], "layers": layers}
+        {"input_shape": units[:1], "loss": table["loss"], "layers": layers, "backend": backend}
     )
 
 
 _INITIALIZERS = ("kernel_initializer", "bias_initializer")
+
+
+def _check_backend(backend: Any) -> None:
+    try:
+        check_choice("backend", backend, CONVENTIONS)
+    except ArchitectureError as error:
+        raise PlanError(str(error)) from None
+    if importlib.util.find_spec(backend) is None:
+        raise PlanError(f"backend = {backend!r} is not installed; pip install '.[peers]' does it")
 
 
 def _dataset(table: Any) -> DatasetSpecification:

@@ -41,12 +41,23 @@ def start_keras(backend: str = "tensorflow") -> None:
     Parameters
     ----------
     backend
-        ``"tensorflow"``.
+        ``"tensorflow"``, ``"jax"`` or ``"torch"``.
+
+    Raises
+    ------
+    RuntimeError
+        If the process has already started Keras on another backend.
     """
     os.environ["KERAS_BACKEND"] = backend
-    # Errors only; a value that the user chose stays.
+    # Warnings are held back; a value that the user chose stays.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # Without it JAX computes in float32 whatever it is given.
+    os.environ.setdefault("JAX_ENABLE_X64", "1")
     with swallowed_stderr():
         import keras
 
         keras.ops.zeros(1)
+    if keras.config.backend() != backend:
+        raise RuntimeError(
+            f"this process runs Keras on {keras.config.backend()!r}; {backend!r} needs its own"
+        )

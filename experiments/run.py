@@ -64,8 +64,8 @@ def _run(options: argparse.Namespace) -> int:
 
     report = _write_report(plan, store, tables, results, crashes)
     _print_table(tables)
-    for trial, traceback in crashes.items():
-        print(f"{trial} crashed: {traceback.strip().splitlines()[-1]}", file=sys.stderr)
+    for name, crash in crashes.items():
+        print(f"{name} crashed: {crash.splitlines()[0]}", file=sys.stderr)
     print(report)
     if crashes:
         return CRASHED
@@ -174,8 +174,8 @@ def _gather(plan: Plan, store: Store) -> tuple[dict[str, TrialResult], dict[str,
     for trial in plan.trials:
         if store.has(trial):
             results[trial.name] = store.load(trial)
-        elif traceback := store.crash(trial):
-            crashes[trial.name] = traceback
+        elif crash := store.crash(trial):
+            crashes[trial.name] = crash
     return results, crashes
 
 

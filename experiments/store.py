@@ -134,15 +134,15 @@ class Store:
                 f"{self.path(trial)}: cannot be read as a result ({error}); run with --fresh"
             ) from None
 
-    def save_crash(self, trial: Trial, traceback: str) -> None:
-        """Write why a trial crashed."""
+    def save_crash(self, trial: Trial, report: str) -> None:
+        """Write why a trial crashed: a line, and below it the traceback."""
         folder = self.path(trial)
         folder.mkdir(parents=True, exist_ok=True)
         with whole_file(folder / "crash.txt") as path:
-            path.write_text(traceback, encoding="utf-8")
+            path.write_text(report, encoding="utf-8")
 
     def crash(self, trial: Trial) -> str | None:
-        """Return the traceback of a trial that crashed, or None."""
+        """Return what `save_crash` wrote, or None."""
         path = self.path(trial) / "crash.txt"
         return path.read_text(encoding="utf-8") if path.exists() else None
 

@@ -30,7 +30,7 @@ def render_report(
     tables
         What was found.
     crashes
-        Tracebacks by trial name.
+        Why trials crashed, by name.
     plots
         Paths of the PNG files, as `experiments.report.plots.draw_plots` returns them.
     environment

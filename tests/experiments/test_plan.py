@@ -213,6 +213,7 @@ def test_a_folder_is_no_plan(tmp_path):
         ("optimizer.rate=3", "unknown key 'rate'"),
         ("dtype.x=3", "dtype = 'float32'; expected a table"),
         ("dtype=float16", "dtype = 'float16'; expected one of float32, float64"),
+        ("architecture.backend=jax", "architecture: backend = 'jax'; expected backend beside"),
         ("epochs=many", "epochs = 'many'"),
     ],
 )
