@@ -134,11 +134,12 @@ class BinaryCrossentropy(Loss):
         np.abs(z, out=e)
         np.negative(e, out=e)
         np.exp(e, out=e)
-        np.log1p(e, out=loss)
-        np.maximum(z, self._zero, out=other)
-        np.add(loss, other, out=loss)
+        # The large terms first: they cancel where the output is right, and what is left is tiny.
+        np.maximum(z, self._zero, out=loss)
         np.multiply(z, y, out=other)
         np.subtract(loss, other, out=loss)
+        np.log1p(e, out=other)
+        np.add(loss, other, out=loss)
         return np.add.reduce(loss, axis=None) / self._count
 
     def backward(self, gradient: Array) -> None:
@@ -163,14 +164,15 @@ class BinaryCrossentropy(Loss):
 
     def _forward_clipped(self) -> Any:
         y, loss, other = self.targets, self._scratch, self._scratch_2
+        other_y = self._exponential
         np.clip(self.output, self._lowest, self._highest, out=other)
         np.log(other, out=loss)
         np.multiply(loss, y, out=loss)
         np.subtract(self._one, other, out=other)
         np.log(other, out=other)
+        np.subtract(self._one, y, out=other_y)
+        np.multiply(other, other_y, out=other)
         np.add(loss, other, out=loss)
-        np.multiply(other, y, out=other)
-        np.subtract(loss, other, out=loss)
         return -np.add.reduce(loss, axis=None) / self._count
 
     def _backward_clipped(self, gradient: Array) -> None:
