@@ -1,0 +1,316 @@
+"""``python -m experiments.bench``: time per epoch against the peers.
+
+The measuring protocol is described in docs/timing.md. Heavy imports wait until they are needed,
+so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from experiments.peers import DEFAULT_PEERS, OURS, PEERS
+
+if TYPE_CHECKING:
+    from experiments.timing import Cell
+    from experiments.workloads import Workload
+
+PROJECT = Path(__file__).parent.parent
+
+OK, REGRESSED, BAD_INPUT, CRASHED, INTERRUPTED = 0, 1, 2, 3, 130
+
+
+class BadInput(Exception):  # noqa: N818
+    """Something the user gave is wrong; the message is one line."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser that says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise BadInput(message)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status."""
+    try:
+        options = _parse(arguments)
+        if options.list:
+            _list()
+            return OK
+        return _run(options)
+    except BadInput as error:
+        print(f"experiments.bench: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = _Parser(
+        prog="python -m experiments.bench",
+        description="Time per epoch of scratchnet and of its peers, as docs/timing.md describes.",
+        epilog="Exit status: 0; 1 slower than --against, or a peer computes something else; "
+        "2 bad input; 3 a process crashed; 130 interrupted.",
+    )
+    parser.add_argument(
+        "--workload",
+        metavar="NAME",
+        action="append",
+        help="a workload, or the beginning of several, as article/full; may be repeated; 'all' "
+        "(default: all with plain SGD)",
+    )
+    parser.add_argument(
+        "--peers",
+        metavar="NAME,...",
+        help=f"whom to time beside scratchnet; 'all' (default: {','.join(DEFAULT_PEERS)})",
+    )
+    parser.add_argument("--json", metavar="FILE", help="write everything measured to FILE")
+    parser.add_argument(
+        "--against", metavar="FILE", help="compare with what --json wrote; slower is exit status 1"
+    )
+    parser.add_argument(
+        "--out",
+        metavar="DIR",
+        type=Path,
+        default=PROJECT / "results" / "bench",
+        help="where tables go (results/bench of the project)",
+    )
+    parser.add_argument(
+        "--threads", metavar="N,...", default="1,all", help="numbers of threads (%(default)s)"
+    )
+    parser.add_argument(
+        "--time-limit",
+        metavar="SECONDS",
+        type=float,
+        default=540.0,
+        help="begin nothing after this time (%(default)s)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the order of processes")
+    parser.add_argument(
+        "--map", action="store_true", help="the crossover map over width and batch size instead"
+    )
+    parser.add_argument(
+        "--scaling",
+        action="store_true",
+        help="time and memory over samples, width, depth and batch size instead",
+    )
+    parser.add_argument("--list", action="store_true", help="name workloads and peers, and stop")
+    return parser.parse_args(arguments)
+
+
+def _list() -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from experiments.workloads import DEFAULT_WORKLOADS, WORKLOADS
+
+    workloads = Table("workload", "samples", "batch size", "default", box=None)
+    for name, workload in WORKLOADS.items():
+        default = "yes" if name in DEFAULT_WORKLOADS else ""
+        workloads.add_row(name, str(workload.samples), str(workload.batch_size), default)
+    peers = Table("peer", "what it is", "default", "missing here", box=None)
+    for name, peer in PEERS.items():
+        default = "yes" if name in (OURS, *DEFAULT_PEERS) else ""
+        peers.add_row(name, peer.what, default, ", ".join(peer.missing()))
+    console = Console()
+    console.print(workloads)
+    console.print()
+    console.print(peers)
+
+
+def _run(options: argparse.Namespace) -> int:
+    """Check the input, measure, write and judge."""
+    if not options.time_limit > 0:
+        raise BadInput(f"--time-limit {options.time_limit:g}: expected more than 0")
+    workloads = _chosen_workloads(options.workload)
+    peers, skipped = _chosen_peers(options.peers)
+    threads = _chosen_threads(options.threads)
+    stored = _stored(options.against)
+    out = _folder(options.out)
+    if options.json and not Path(options.json).absolute().parent.is_dir():
+        raise BadInput(f"--json {options.json}: no such folder")
+
+    from experiments.report.bench import progress, show, write
+    from experiments.timing import Cell, run_cells
+
+    for name, missing in skipped.items():
+        print(f"{name} is skipped: {missing} is not here", file=sys.stderr)
+    if options.map or options.scaling:
+        return _run_studies(options, out, threads[-1])
+
+    cells = [
+        Cell(workload, count, [name for name in peers if not PEERS[name].lacks(workload)])
+        for count in threads
+        for workload in workloads
+    ]
+    interrupted = False
+    with progress(options.time_limit) as on_process:
+        try:
+            run_cells(
+                cells, time_limit=options.time_limit, seed=options.seed, on_process=on_process
+            )
+        except KeyboardInterrupt:
+            interrupted = True
+    results = _collect(cells, skipped, stored, options)
+    show(results)
+    write(results, out)
+    if options.json:
+        Path(options.json).write_text(json.dumps(results, indent=1) + "\n")
+    print(out)
+    return INTERRUPTED if interrupted else _status(results)
+
+
+def _run_studies(options: argparse.Namespace, out: Path, threads: int) -> int:
+    """Measure the crossover map, cost against work, or both."""
+    from dataclasses import asdict
+
+    from experiments.environment import describe_environment
+    from experiments.report import bench as report
+
+    results: dict[str, Any] = {"environment": describe_environment(), "threads": threads}
+    failures: list[str] = []
+    with report.study_progress(options.time_limit) as on_point:
+        if options.map:
+            from experiments.crossover import measure_map
+
+            points, failures = measure_map(
+                threads=threads, time_limit=options.time_limit, on_point=on_point
+            )
+            results["crossover"] = [asdict(p) | {"speedup": p.speedup} for p in points]
+            report.write_map(points, out)
+        if options.scaling:
+            from experiments.scaling import fit_growth, measure_scaling
+
+            sizes = measure_scaling(threads=threads, on_point=on_point)
+            growth = fit_growth(sizes)
+            results["scaling"] = [asdict(size) for size in sizes]
+            results["growth"] = [asdict(g) for g in growth]
+            report.write_scaling(sizes, growth, out)
+    report.show_studies(results)
+    for failure in failures:
+        print(failure, file=sys.stderr)
+    if options.json:
+        Path(options.json).write_text(json.dumps(results, indent=1) + "\n")
+    print(out)
+    return CRASHED if failures else OK
+
+
+def _collect(
+    cells: Sequence[Cell],
+    skipped: dict[str, str],
+    stored: dict[str, Any] | None,
+    options: argparse.Namespace,
+) -> dict[str, Any]:
+    """Return everything measured, as plain data."""
+    from dataclasses import asdict
+
+    from experiments.environment import describe_environment
+    from experiments.regression import changes
+    from experiments.report.bench import comparison_table, implementation_table
+    from experiments.timing import timing_table
+
+    results: dict[str, Any] = {
+        "environment": describe_environment(),
+        "time_limit": options.time_limit,
+        "seed": options.seed,
+        "skipped": skipped,
+        "failures": [asdict(f) for cell in cells for f in cell.failures.values()],
+        "comparisons": comparison_table(cells),
+        "implementations": implementation_table(cells),
+        "timings": timing_table(cells),
+    }
+    found = [] if stored is None else changes(results, stored)
+    return results | {"against": [asdict(change) for change in found]}
+
+
+def _status(results: dict[str, Any]) -> int:
+    kinds = {failure["kind"] for failure in results["failures"]}
+    slower = any(row["verdict"] == "slower" for row in results["against"])
+    if slower or "differs" in kinds:
+        return REGRESSED
+    return CRASHED if "crashed" in kinds else OK
+
+
+def _chosen_workloads(names: list[str] | None) -> list[Workload]:
+    from experiments.workloads import DEFAULT_WORKLOADS, WORKLOADS
+
+    chosen: dict[str, Workload] = {}
+    for name in names or DEFAULT_WORKLOADS:
+        found = {
+            full: workload
+            for full, workload in WORKLOADS.items()
+            if name == "all" or full == name or full.startswith(f"{name}/")
+        }
+        if not found:
+            raise BadInput(_unknown("--workload", name, list(WORKLOADS)))
+        chosen |= found
+    return list(chosen.values())
+
+
+def _chosen_peers(names: str | None) -> tuple[list[str], dict[str, str]]:
+    """Return those to be timed, and what those that are skipped need."""
+    chosen = list(DEFAULT_PEERS)
+    if names is not None:
+        chosen = [name.strip() for name in names.split(",")]
+        if "all" in chosen:
+            chosen = list(PEERS)
+    for name in chosen:
+        if name not in PEERS:
+            raise BadInput(_unknown("--peers", name, list(PEERS)))
+    missing = {name: ", ".join(PEERS[name].missing()) for name in chosen}
+    timed = [name for name in dict.fromkeys(chosen) if not missing[name] and name != OURS]
+    return timed, {name: what for name, what in missing.items() if what}
+
+
+def _chosen_threads(text: str) -> list[int]:
+    from experiments.timing import processors
+
+    available = len(processors())
+    counts = []
+    for word in text.split(","):
+        count = available if word.strip() == "all" else int(word) if word.strip().isdigit() else 0
+        if not 1 <= count <= available:
+            raise BadInput(f"--threads {word.strip()}: expected 1 to {available}, or all")
+        counts.append(count)
+    return list(dict.fromkeys(counts))
+
+
+def _stored(path: str | None) -> dict[str, Any] | None:
+    if path is None:
+        return None
+    try:
+        stored = json.loads(Path(path).read_text())
+    except OSError as error:
+        raise BadInput(f"--against {path}: {error.strerror}") from None
+    except ValueError:
+        raise BadInput(f"--against {path}: not JSON; expected what --json wrote") from None
+    if not isinstance(stored, dict) or "timings" not in stored:
+        raise BadInput(f"--against {path}: has no timings; expected what --json wrote")
+    return stored
+
+
+def _folder(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "bench.json").touch()
+    except OSError as error:
+        raise BadInput(f"--out {folder}: cannot be written ({error.strerror})") from None
+    return folder
+
+
+def _unknown(option: str, name: str, known: list[str]) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+    hint = f" (did you mean {near[0]}?)" if near else ""
+    return f"{option} {name}: unknown{hint}; --list names them all"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
