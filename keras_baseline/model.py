@@ -55,16 +55,27 @@ def build_traced(architecture: Architecture, dtype: str) -> Any:
     -------
     keras.Model
         Its outputs are a dict by full name: ``dense_1/pre_activation``, ``dense_1/activation``.
+        On JAX it has a further input for each output, in their order: what to add to it, see
+        `keras_baseline.backends.jax.differentiate`.
     """
     inputs = keras.Input(architecture.input_shape, dtype=dtype)
+    added: list[Any] = []
     outputs: dict[str, Any] = {}
+
+    def keep(name: str, tensor: Any) -> Any:
+        if keras.config.backend() == "jax":
+            added.append(keras.Input(tensor.shape[1:], dtype=dtype))
+            tensor = keras.layers.Add(dtype=dtype)([tensor, added[-1]])
+        outputs[name] = tensor
+        return tensor
+
     hidden = inputs
     for layer in architecture.layers:
         hidden = TWINS[layer.kind](layer, "linear", dtype)(hidden)
-        outputs[f"{layer.name}/pre_activation"] = hidden
+        hidden = keep(f"{layer.name}/pre_activation", hidden)
         hidden = keras.layers.Activation(_activation(layer), dtype=dtype)(hidden)
-        outputs[f"{layer.name}/activation"] = hidden
-    return keras.Model(inputs, outputs)
+        hidden = keep(f"{layer.name}/activation", hidden)
+    return keras.Model([inputs, *added] if added else inputs, outputs)
 
 
 def build_loss(architecture: Architecture, dtype: str) -> Any:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import keras
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
+from keras_baseline.backends import active, require
 from keras_baseline.model import build, build_loss, build_traced
 from keras_baseline.optimizers import build_optimizer, get_slots, set_slots
 from keras_baseline.weights import get_weights, set_weights, variables
@@ -29,11 +30,18 @@ class KerasStep:
         ``"float32"`` or ``"float64"``.
     optimizer
         How to update; None for gradients only.
+
+    Raises
+    ------
+    RuntimeError
+        If Keras runs on another backend than the architecture's, or on JAX without float64.
     """
 
     def __init__(
         self, architecture: Architecture, dtype: str, optimizer: Optimizer | None = None
     ) -> None:
+        require(architecture.backend)
+        self._backend = active(dtype)
         self.architecture = architecture
         self.dtype = dtype
         self.optimizer = optimizer
@@ -55,10 +63,10 @@ class KerasStep:
             ``(samples, features)`` and ``(samples, units)``, or ``(samples, 1)`` class numbers.
         """
         set_weights(self.model, weights)
-        with tf.GradientTape() as tape:
-            loss = self._loss(y, self.model(tf.constant(x, self.dtype), training=True))
-        gradients = tape.gradient(loss, variables(self.model))
-        return float(loss), {name: gradient.numpy() for name, gradient in gradients.items()}
+        loss, _, gradients = self._backend.differentiate(
+            self.model, np.asarray(x, self.dtype), lambda outputs: self._loss(y, outputs)
+        )
+        return loss, gradients
 
     def trace(
         self,
@@ -82,15 +90,13 @@ class KerasStep:
         """
         model = self._traced
         set_weights(model, weights)
-        with tf.GradientTape() as tape:
-            tensors = model(tf.constant(x, self.dtype), training=True)
-            last = f"{self.architecture.layers[-1].name}/activation"
-            loss = self._loss(y, tensors[last])
-        watched = variables(model)
-        gradients = tape.gradient(loss, {**tensors, **watched})
-        traced = {name: tensor.numpy() for name, tensor in tensors.items()}
+        last = f"{self.architecture.layers[-1].name}/activation"
+        loss, traced, gradients = self._backend.differentiate(
+            model, np.asarray(x, self.dtype), lambda outputs: self._loss(y, outputs[last])
+        )
         # A fused loss bypasses the last activation, which then has no gradient.
-        traced |= {f"{n}_gradient": g.numpy() for n, g in gradients.items() if g is not None}
+        traced |= {f"{name}_gradient": gradient for name, gradient in gradients.items()}
+        watched = variables(model)
         if self.optimizer is not None and self._keras_optimizer is not None:
             zeros = {
                 f"{name}_{slot}": np.zeros(variable.shape)
@@ -98,7 +104,8 @@ class KerasStep:
                 for slot in self.optimizer.slots
             }
             set_slots(model, self._keras_optimizer, self.optimizer, slots or zeros, iterations)
-            self._keras_optimizer.apply([gradients[name] for name in watched], watched.values())
+            tensors = [keras.ops.convert_to_tensor(gradients[name]) for name in watched]
+            self._keras_optimizer.apply(tensors, list(watched.values()))
             traced |= {f"{name}_updated": value for name, value in get_weights(model).items()}
             traced |= get_slots(model, self._keras_optimizer, self.optimizer)
-        return StepTrace(float(loss), traced)
+        return StepTrace(loss, traced)

@@ -1,9 +1,9 @@
 """Training the Keras twin on given batches.
 
 Two ways, for two questions. `train` answers what Keras learns: Keras's model, loss, optimizer
-and metrics in a training loop of their own, which runs whole epochs inside one `tf.function`,
-because ten thousand epochs through ``Model.fit`` would take minutes; a test holds it against
-``Model.fit``. `fit_seconds` answers what Keras costs: ``Model.fit`` as people call it.
+and metrics in a training loop of our own for each backend, because ten thousand epochs through
+``Model.fit`` would take minutes; a test holds it against ``Model.fit``. `fit_seconds` answers
+what Keras costs: ``Model.fit`` as people call it.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
+from keras_baseline.backends import active, require
 from keras_baseline.model import build_accuracy, build_loss
 from keras_baseline.optimizers import build_optimizer
 from scratchnet.architecture import Architecture
@@ -70,8 +70,24 @@ def train(
     -------
     History
         In the meaning of ``Model.fit``; without seconds, which this loop does not stand for.
+
+    Raises
+    ------
+    RuntimeError
+        If Keras runs on another backend than the architecture's, or on JAX without float64.
     """
-    epoch_run = _compile_epochs(model, architecture, dtype, optimizer, x, y, order, validation_data)
+    require(architecture.backend)
+    updater = build_optimizer(optimizer, dtype)
+    updater.build(model.trainable_variables)
+    run_epochs = active(dtype).compile_epochs(
+        model,
+        build_loss(architecture, dtype),
+        build_accuracy(architecture, dtype),
+        updater,
+        (_tensor(x, dtype), _tensor(y, dtype)),
+        (_tensor(validation_data[0], dtype), _tensor(validation_data[1], dtype)),
+        order,
+    )
     history = History()
     done = 0
     stops = sorted({n for n in pause_at if 0 < n < epochs} | {epochs})
@@ -80,7 +96,7 @@ def train(
         while done < stop:
             count = min(chunk, stop - done)
             orders = np.stack([order.epoch(done + i) for i in range(count)])
-            rows = epoch_run(tf.constant(orders, tf.int32)).numpy()
+            rows = run_epochs(orders)
             history.loss += rows[:, 0].tolist()
             history.accuracy += rows[:, 1].tolist()
             history.val_loss += rows[:, 2].tolist()
@@ -89,59 +105,6 @@ def train(
             if on_epochs is not None:
                 on_epochs(done, history)
     return history
-
-
-def _compile_epochs(
-    model: Any,
-    architecture: Architecture,
-    dtype: str,
-    optimizer: Optimizer,
-    x: Array,
-    y: Array,
-    order: BatchOrder,
-    validation_data: tuple[Array, Array],
-) -> Any:
-    """Compile a function from sample orders ``(epochs, samples)`` to rows of the history."""
-    loss_function = build_loss(architecture, dtype)
-    mean_loss = keras.metrics.Mean(dtype=dtype)
-    accuracy = build_accuracy(architecture, dtype)
-    inputs, targets = _tensor(x, dtype), _tensor(y, dtype)
-    val_inputs, val_targets = (_tensor(values, dtype) for values in validation_data)
-    weights = model.trainable_variables
-    updater = build_optimizer(optimizer, dtype)
-    updater.build(weights)
-    # Metrics make their variables at their first use, which may not be inside a loop.
-    mean_loss.update_state(0.0)
-    accuracy.update_state(val_targets[:1], model(val_inputs[:1]))
-    samples, batch_size = order.samples, order.batch_size or order.samples
-
-    def train_step(chosen: Any) -> None:
-        batch_inputs, batch_targets = tf.gather(inputs, chosen), tf.gather(targets, chosen)
-        with tf.GradientTape() as tape:
-            prediction = model(batch_inputs, training=True)
-            loss = loss_function(batch_targets, prediction)
-        updater.apply(tape.gradient(loss, weights), weights)
-        mean_loss.update_state(loss, sample_weight=tf.shape(chosen)[0])
-        accuracy.update_state(batch_targets, prediction)
-
-    @tf.function  # type: ignore[untyped-decorator]
-    def run_epochs(orders: Any) -> Any:
-        count = tf.shape(orders)[0]
-        rows = tf.TensorArray(dtype, size=count, element_shape=(4,))
-        for epoch in tf.range(count):
-            mean_loss.reset_state()
-            accuracy.reset_state()
-            for start in tf.range(0, samples, batch_size):
-                train_step(orders[epoch, start : start + batch_size])
-            trained = (mean_loss.result(), accuracy.result())
-            accuracy.reset_state()
-            prediction = model(val_inputs, training=False)
-            accuracy.update_state(val_targets, prediction)
-            validated = (loss_function(val_targets, prediction), accuracy.result())
-            rows = rows.write(epoch, tf.stack([*trained, *validated]))
-        return rows.stack()
-
-    return run_epochs
 
 
 def fit_seconds(
@@ -207,4 +170,4 @@ class _EpochClock(keras.callbacks.Callback):  # type: ignore[misc]
 
 def _tensor(values: Array, dtype: str) -> Any:
     """Turn data into a tensor: class numbers stay integers, all else gets the model's dtype."""
-    return tf.constant(values, tf.int64 if values.dtype.kind in "iu" else dtype)
+    return keras.ops.convert_to_tensor(values, "int64" if values.dtype.kind in "iu" else dtype)

@@ -26,17 +26,18 @@ class Conventions:
         Share of the gradient that passes where a probability lies exactly on a bound of clipping.
     rounds_settings
         An optimizer's settings pass through float32 on their way into a float64 network.
-    mean_in_float32
-        ``keras.ops.mean`` computes in float32 whatever it is given, and with it the losses that
-        average over units: a float64 network gets a loss, and gradients, of float32's accuracy.
-        This is rounding, so `scratchnet` does not imitate it, and bounds allow for it.
+    float32_operations
+        Operations of ``keras.ops`` that compute in float32 whatever they are given, so that a
+        float64 network on this backend has a loss and gradients of float32's accuracy (see
+        docs/findings.md). This is rounding: `scratchnet` does not imitate it, the bounds of a
+        comparison allow for it.
     """
 
     fuses_loss: bool
     divides_sparse_first: bool
     passes_at_clip: float
     rounds_settings: bool
-    mean_in_float32: bool
+    float32_operations: frozenset[str]
 
 
 CONVENTIONS: dict[str, Conventions] = {
@@ -45,21 +46,21 @@ CONVENTIONS: dict[str, Conventions] = {
         divides_sparse_first=False,
         passes_at_clip=1.0,
         rounds_settings=True,
-        mean_in_float32=False,
+        float32_operations=frozenset(),
     ),
     "jax": Conventions(
         fuses_loss=False,
         divides_sparse_first=True,
         passes_at_clip=0.5,
         rounds_settings=False,
-        mean_in_float32=True,
+        float32_operations=frozenset({"mean", "tanh"}),
     ),
     "torch": Conventions(
         fuses_loss=False,
         divides_sparse_first=True,
         passes_at_clip=1.0,
         rounds_settings=False,
-        mean_in_float32=True,
+        float32_operations=frozenset({"mean", "divide_no_nan"}),
     ),
 }
 """By the name of the backend, as in ``KERAS_BACKEND``."""

@@ -1,0 +1,56 @@
+"""What differs in code between Keras's backends: differentiation and the training loop.
+
+A module per backend; only that of the active one is imported. Each has two functions:
+
+``differentiate(model, x, loss)``
+    ``(loss, tensors, gradients)`` of one batch as NumPy arrays by full name: the model's outputs
+    where it returns them by name, and the gradients of those and of the weights. An output that
+    the loss does not depend on has none.
+``compile_epochs(...)``
+    A function that trains whole epochs, see `keras_baseline.training.train`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import keras
+
+
+def active(dtype: str) -> Any:
+    """Import the module of the backend that Keras runs on.
+
+    Parameters
+    ----------
+    dtype
+        In which it is to compute.
+
+    Raises
+    ------
+    RuntimeError
+        If the backend cannot: JAX computes in float64 only where that was enabled before its
+        import, by ``JAX_ENABLE_X64=1``.
+    """
+    name = keras.config.backend()
+    if name == "jax" and dtype == "float64":
+        import jax
+
+        if not jax.config.jax_enable_x64:
+            raise RuntimeError("float64 on JAX: set JAX_ENABLE_X64=1 before Keras is imported")
+    return importlib.import_module(f"{__name__}.{name}")
+
+
+def require(backend: str) -> None:
+    """Require that Keras runs on the backend whose conventions a network follows.
+
+    Raises
+    ------
+    RuntimeError
+        If it does not.
+    """
+    if keras.config.backend() != backend:
+        raise RuntimeError(
+            f"backend = {backend!r}, but Keras runs on {keras.config.backend()!r}; set "
+            f"KERAS_BACKEND={backend} before Keras is imported"
+        )

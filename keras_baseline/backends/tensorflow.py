@@ -1,0 +1,89 @@
+"""Keras on TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from keras_baseline.weights import variables
+from scratchnet.training import BatchOrder
+
+Array = NDArray[Any]
+
+
+def differentiate(
+    model: Any, x: Array, loss: Callable[[Any], Any]
+) -> tuple[float, dict[str, Array], dict[str, Array]]:
+    """Return the loss of one batch, the named outputs, and all gradients, by a tape."""
+    with tf.GradientTape() as tape:
+        outputs = model(tf.constant(x), training=True)
+        value = loss(outputs)
+    tensors = outputs if isinstance(outputs, dict) else {}
+    found = tape.gradient(value, {**tensors, **variables(model)})
+    return (
+        float(value),
+        {name: tensor.numpy() for name, tensor in tensors.items()},
+        {name: gradient.numpy() for name, gradient in found.items() if gradient is not None},
+    )
+
+
+def compile_epochs(
+    model: Any,
+    loss: Any,
+    accuracy: Any,
+    optimizer: Any,
+    training: tuple[Any, Any],
+    validation: tuple[Any, Any],
+    order: BatchOrder,
+) -> Callable[[Array], Array]:
+    """Compile a function from sample orders to rows of the history.
+
+    Whole epochs run inside one `tf.function`: ten thousand of them step by step would take
+    minutes.
+    """
+    inputs, targets = training
+    val_inputs, val_targets = validation
+    dtype = inputs.dtype
+    mean_loss = keras.metrics.Mean(dtype=dtype.name)
+    weights = model.trainable_variables
+    # Metrics make their variables at their first use, which may not be inside a loop.
+    mean_loss.update_state(0.0)
+    accuracy.update_state(val_targets[:1], model(val_inputs[:1]))
+    samples, batch_size = order.samples, order.batch_size or order.samples
+
+    def train_step(chosen: Any) -> None:
+        batch_inputs, batch_targets = tf.gather(inputs, chosen), tf.gather(targets, chosen)
+        with tf.GradientTape() as tape:
+            prediction = model(batch_inputs, training=True)
+            value = loss(batch_targets, prediction)
+        optimizer.apply(tape.gradient(value, weights), weights)
+        mean_loss.update_state(value, sample_weight=tf.shape(chosen)[0])
+        accuracy.update_state(batch_targets, prediction)
+
+    @tf.function  # type: ignore[untyped-decorator]
+    def run(orders: Any) -> Any:
+        count = tf.shape(orders)[0]
+        rows = tf.TensorArray(dtype, size=count, element_shape=(4,))
+        for epoch in tf.range(count):
+            mean_loss.reset_state()
+            accuracy.reset_state()
+            for start in tf.range(0, samples, batch_size):
+                train_step(orders[epoch, start : start + batch_size])
+            trained = (mean_loss.result(), accuracy.result())
+            accuracy.reset_state()
+            prediction = model(val_inputs, training=False)
+            accuracy.update_state(val_targets, prediction)
+            validated = (loss(val_targets, prediction), accuracy.result())
+            rows = rows.write(epoch, tf.stack([*trained, *validated]))
+        return rows.stack()
+
+    def run_epochs(orders: Array) -> Array:
+        rows: Array = np.asarray(run(tf.constant(orders, tf.int32)))
+        return rows
+
+    return run_epochs

@@ -1,0 +1,82 @@
+"""Keras on PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from keras_baseline.weights import variables
+from scratchnet.training import BatchOrder
+
+Array = NDArray[Any]
+
+
+def differentiate(
+    model: Any, x: Array, loss: Callable[[Any], Any]
+) -> tuple[float, dict[str, Array], dict[str, Array]]:
+    """Return the loss of one batch, the named outputs, and all gradients, by autograd."""
+    outputs = model(torch.tensor(x), training=True)
+    value = loss(outputs)
+    tensors = outputs if isinstance(outputs, dict) else {}
+    weights = {name: variable.value for name, variable in variables(model).items()}
+    sources = {**tensors, **weights}
+    found = torch.autograd.grad(value, list(sources.values()), allow_unused=True)
+    return (
+        float(value.detach()),
+        {name: tensor.detach().numpy() for name, tensor in tensors.items()},
+        {
+            name: gradient.numpy()
+            for name, gradient in zip(sources, found, strict=True)
+            if gradient is not None
+        },
+    )
+
+
+def compile_epochs(
+    model: Any,
+    loss: Any,
+    accuracy: Any,
+    optimizer: Any,
+    training: tuple[Any, Any],
+    validation: tuple[Any, Any],
+    order: BatchOrder,
+) -> Callable[[Array], Array]:
+    """Return a function from sample orders to rows of the history; nothing is compiled."""
+    inputs, targets = training
+    val_inputs, val_targets = validation
+    dtype = str(inputs.dtype).removeprefix("torch.")
+    mean_loss = keras.metrics.Mean(dtype=dtype)
+    weights = model.trainable_variables
+    samples, batch_size = order.samples, order.batch_size or order.samples
+
+    def train_step(chosen: Any) -> None:
+        prediction = model(inputs[chosen], training=True)
+        value = loss(targets[chosen], prediction)
+        gradients = torch.autograd.grad(value, [variable.value for variable in weights])
+        with torch.no_grad():
+            optimizer.apply(gradients, weights)
+            mean_loss.update_state(value, sample_weight=len(chosen))
+            accuracy.update_state(targets[chosen], prediction)
+
+    def run_epochs(orders: Array) -> Array:
+        rows = []
+        for samples_in_order in torch.tensor(orders):
+            mean_loss.reset_state()
+            accuracy.reset_state()
+            for start in range(0, samples, batch_size):
+                train_step(samples_in_order[start : start + batch_size])
+            trained = (mean_loss.result(), accuracy.result())
+            with torch.no_grad():
+                accuracy.reset_state()
+                prediction = model(val_inputs, training=False)
+                accuracy.update_state(val_targets, prediction)
+                validated = (loss(val_targets, prediction), accuracy.result())
+            rows.append([float(value) for value in (*trained, *validated)])
+        return np.array(rows, dtype)
+
+    return run_epochs
