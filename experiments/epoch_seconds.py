@@ -87,7 +87,7 @@ def measure(
     set_weights(model, weights)
     network = Network(architecture, seed=0, dtype=dtype)
     network.set_weights(weights)
-    state = OptimizerState(optimizer, network.parameters)
+    state = OptimizerState(optimizer, network.parameters, backend=architecture.backend)
 
     def keras_turn(epochs: int) -> list[float]:
         return fit_seconds(model, architecture, dtype, optimizer, x, y, order=order, epochs=epochs)

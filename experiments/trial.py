@@ -259,16 +259,16 @@ def _train_scratchnet(
 ) -> _Trained:
     network = Network(trial.architecture, seed=trial.seed, dtype=trial.dtype)
     network.set_weights(weights)
-    optimizer = OptimizerState(trial.optimizer, network.parameters)
+    optimizer = OptimizerState(trial.optimizer, network.parameters, backend=trial.backend)
     points = None if grid is None else grid.points
     looks, stops = boundary_epochs(trial.epochs), snapshot_epochs(trial.epochs)
     planes: dict[int, Array] = {}
-    snapshots = [_snapshot(network, optimizer, data, 0)]
+    snapshots = [take_snapshot(network, optimizer, data, 0)]
 
     def after_epoch(epoch: int, history: History) -> None:  # noqa: ARG001
         done = epoch + 1
         if done in stops:
-            snapshots.append(_snapshot(network, optimizer, data, done))
+            snapshots.append(take_snapshot(network, optimizer, data, done))
         if points is not None and done in looks:
             planes[done] = network.predict(points)
 
@@ -286,10 +286,10 @@ def _train_scratchnet(
     return _Trained(history, network.predict(data.x_test), planes, snapshots)
 
 
-def _snapshot(
+def take_snapshot(
     network: Network, optimizer: OptimizerState, data: TrialData, epochs: int
 ) -> Snapshot:
-    """Keep all that the first step of an epoch (from 0) starts from."""
+    """Return all that the first step of an epoch (from 0) starts from."""
     chosen = next(data.order.batches(epochs))
     return Snapshot(
         step=optimizer.iterations,

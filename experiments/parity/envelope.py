@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from experiments.parity.rounding import Bounded
 from experiments.parity.trace import ParityRow
 from scratchnet.architecture import Architecture
+from scratchnet.conventions import CONVENTIONS
 from scratchnet.network import Network
 from scratchnet.optimizers import Optimizer, OptimizerState
 from scratchnet.parameters import Parameters
@@ -66,17 +67,26 @@ class PerturbedState(OptimizerState):
         As for `OptimizerState`.
     random
         Where the perturbations come from.
+    backend
+        Of the twin. Where it computes a mean in float32 whatever the dtype, a unit in the last
+        place is float32's.
     """
 
     def __init__(
-        self, optimizer: Optimizer, parameters: Parameters, random: np.random.Generator
+        self,
+        optimizer: Optimizer,
+        parameters: Parameters,
+        random: np.random.Generator,
+        *,
+        backend: str = "tensorflow",
     ) -> None:
-        super().__init__(optimizer, parameters)
+        super().__init__(optimizer, parameters, backend=backend)
         self._random = random
         dtype = parameters.values.dtype
         # A window at a random place of a longer list is cheaper than a draw for every update.
         signs = random.integers(-1, 2, 2 * parameters.size + 1024)
-        self._factors = (1 + signs * np.finfo(dtype).eps).astype(dtype)
+        judged = np.float32 if CONVENTIONS[backend].float32_operations else dtype
+        self._factors = (1 + signs * np.finfo(judged).eps).astype(dtype)
         self.perturb()
 
     def perturb(self) -> None:
@@ -117,7 +127,12 @@ def perturbed_histories(
     for seed in seeds:
         network = Network(architecture, seed=0, dtype=dtype)
         network.set_weights(weights)
-        state = PerturbedState(optimizer, network.parameters, np.random.default_rng(seed))
+        state = PerturbedState(
+            optimizer,
+            network.parameters,
+            np.random.default_rng(seed),
+            backend=architecture.backend,
+        )
         histories.append(
             fit(
                 network,

@@ -91,7 +91,12 @@ def local_trace(
 
 def restored_state(network: Network, optimizer: Optimizer, snapshot: Snapshot) -> OptimizerState:
     """Return the optimizer's state as it stood at a snapshot."""
-    state = OptimizerState(optimizer, network.parameters, network.constants)
+    state = OptimizerState(
+        optimizer,
+        network.parameters,
+        network.constants,
+        backend=network.architecture.backend,
+    )
     state.iterations = snapshot.step
     for slot, flat in state.slots.items():
         pieces = [snapshot.slots[f"{name}_{slot}"] for name in network.parameters.shapes]
