@@ -1,7 +1,7 @@
 """Datasets by name: the arrays that both networks are trained and tested on.
 
-Generators and tables are scikit-learn's, with scikit-learn's own parameter names; XOR and the
-spirals are ours. Nothing is downloaded.
+Generators and tables are scikit-learn's, with scikit-learn's own parameter names; XOR, the
+spirals, and data without meaning are ours. Nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.random_data import random_data, rows
 from scratchnet.architecture import Architecture
 from scratchnet.errors import ArchitectureError, check_choice, check_keys
 from scratchnet.losses import LOSSES
@@ -111,8 +112,11 @@ class DatasetSpecification:
                 raise DatasetError(f"{name} = {getattr(self, name)!r}; expected true or false")
 
     def __str__(self) -> str:
-        """Return ``moons(n_samples=1000, noise=0.2)``."""
-        settings = ", ".join(f"{name}={value}" for name, value in self.parameters.items())
+        """Return ``moons(n_samples=1000, noise=0.2)``; lists are shortened to ``[...]``."""
+        settings = ", ".join(
+            f"{name}={'[...]' if isinstance(value, list) else value}"
+            for name, value in self.parameters.items()
+        )
         return f"{self.name}({settings})" if settings else self.name
 
     @classmethod
@@ -316,6 +320,8 @@ DATASETS: dict[str, Source] = {
     "gaussian_quantiles": Source("make_gaussian_quantiles"),
     "xor": Source(xor),
     "spirals": Source(spirals),
+    "random": Source(random_data),
+    "rows": Source(rows),
     "breast_cancer": Source("load_breast_cancer", is_table=True),
     "digits": Source("load_digits", is_table=True),
 }

@@ -1,0 +1,130 @@
+"""Data without meaning, for comparisons that look for trouble: drawn by a seed, or written out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+LABELS = ("random", "last")
+
+
+def random_data(
+    *,
+    n_samples: int = 100,
+    n_features: int = 2,
+    classes: int = 2,
+    values: str = "normal",
+    scale: float = 1.0,
+    labels: str = "random",
+    random_state: int = 0,
+) -> tuple[Array, Array]:
+    """Draw inputs and labels that have nothing to do with one another.
+
+    Parameters
+    ----------
+    n_samples, n_features
+        Shape of the inputs.
+    classes
+        Number of classes; the last one occurs at least once.
+    values
+        What the inputs are like, a name in `VALUES`.
+    scale
+        Factor on all inputs, as 1e-30 or 1e30.
+    labels
+        ``"random"``, or ``"last"``: every sample is of the last class.
+    random_state
+        Seed.
+
+    Raises
+    ------
+    ValueError
+        If a value is wrong; the message names it.
+    """
+    for name, value in [("n_samples", n_samples), ("n_features", n_features), ("classes", classes)]:
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ValueError(f"{name} = {value!r}; expected a positive integer")
+    for name, value, choices in [("values", values, VALUES), ("labels", labels, LABELS)]:
+        if value not in choices:
+            raise ValueError(f"{name} = {value!r}; expected one of {', '.join(choices)}")
+    if isinstance(scale, bool) or not isinstance(scale, int | float) or not np.isfinite(scale):
+        raise ValueError(f"scale = {scale!r}; expected a finite number")
+    random = np.random.RandomState(random_state)
+    x = VALUES[values](random, n_samples, n_features) * scale
+    y = random.randint(0, classes, n_samples)
+    y[0] = classes - 1
+    return x, np.full(n_samples, classes - 1) if labels == "last" else y
+
+
+def rows(*, x: Sequence[Sequence[float]], y: Sequence[int]) -> tuple[Array, Array]:
+    """Take samples as they are written in a plan.
+
+    Parameters
+    ----------
+    x
+        Inputs, a list of numbers for each sample.
+    y
+        Class numbers from 0.
+
+    Raises
+    ------
+    ValueError
+        If the lists do not fit together.
+    """
+    inputs, classes = np.array(x, np.float64), np.array(y)
+    if inputs.ndim != 2 or classes.shape != inputs.shape[:1] or classes.dtype.kind != "i":
+        raise ValueError("x and y; expected a list of numbers and a class number for each sample")
+    if classes.min() < 0:
+        raise ValueError(f"y: {classes.min()}; expected class numbers from 0")
+    return inputs, classes
+
+
+def _normal(random: np.random.RandomState, n: int, features: int) -> Array:
+    return random.standard_normal((n, features))
+
+
+def _constant_columns(random: np.random.RandomState, n: int, features: int) -> Array:
+    return np.where(
+        random.rand(features) < 0.7, _normal(random, 1, features), _normal(random, n, features)
+    )
+
+
+def _duplicates(random: np.random.RandomState, n: int, features: int) -> Array:
+    few = _normal(random, max(1, n // 4), features)
+    return few[random.randint(0, len(few), n)]
+
+
+def _zeros(random: np.random.RandomState, n: int, features: int) -> Array:
+    return _normal(random, n, features) * (random.rand(n, features) < 0.3)
+
+
+def _integers(random: np.random.RandomState, n: int, features: int) -> Array:
+    return random.randint(-3, 4, (n, features)).astype(np.float64)
+
+
+def _magnitudes(random: np.random.RandomState, n: int, features: int) -> Array:
+    return _normal(random, n, features) * 10.0 ** random.uniform(-12, 6, (n, features))
+
+
+def _opposites(random: np.random.RandomState, n: int, features: int) -> Array:
+    """Give each column but the first the negative of the one before it, up to 1e-6."""
+    column = _normal(random, n, 1)
+    signs = (-1.0) ** np.arange(features)
+    return column * signs * (1 + 1e-6 * _normal(random, n, features))
+
+
+VALUES: dict[str, Callable[[np.random.RandomState, int, int], Array]] = {
+    "normal": _normal,
+    "constant_columns": _constant_columns,
+    "duplicates": _duplicates,
+    "zeros": _zeros,
+    "integers": _integers,
+    "magnitudes": _magnitudes,
+    "opposites": _opposites,
+}
+"""What inputs can be like: normal; with columns all alike; with samples all alike; mostly 0; small
+whole numbers; of magnitudes from 1e-12 to 1e6; in columns that cancel."""
