@@ -29,7 +29,9 @@ A third bound allows for **branches**: where a pre-activation lies within its bo
 correct sides may take different branches, and the tensors that follow may differ by far more than
 rounding. Such an element is undecidable, not divergent.
 
-Values below the smallest normal number may be flushed to 0, as TensorFlow does.
+Values below the smallest normal number may be flushed to 0, as TensorFlow does. Where a value may
+exceed the largest number, one side may come out infinite and another, summing in another order,
+may not: the bound of such an element is infinite, and so are those that depend on it.
 """
 
 from __future__ import annotations
@@ -101,11 +103,15 @@ class Precision:
         """Return its probabilistic counterpart, ``lambda sqrt(n) u``."""
         return min(self.gamma(n), LAMBDA * float(np.sqrt(n)) * self.roundoff)
 
+    def within_range(self, size: Errors, error: Errors) -> Errors:
+        """Return the error; infinite where a value may overflow, or where nothing is known."""
+        return np.where(size + error <= self.largest, error, np.inf)
+
     def exact(self, values: Any) -> Bounded:
         """Take numbers as they are: inputs that both sides share."""
         value = np.asarray(values, self.reference)
         size = np.abs(value).astype(np.float64)
-        flushed = np.where(size < self.smallest, size, 0.0)
+        flushed = self.within_range(size, np.where(size < self.smallest, size, 0.0))
         return Bounded(value, flushed, flushed, flushed, self)
 
     def rounded(self, value: float) -> Bounded:
@@ -185,8 +191,7 @@ class Bounded:
         def total(kind: str) -> Errors:
             inherited = passed(kind)
             error = inherited + rounding * u * (size + inherited) + flushed(inherited)
-            # 0 times infinity: nothing is known.
-            return np.where(np.isnan(error), np.inf, error)
+            return self.precision.within_range(size, error)
 
         inherited = passed("expected")
         expected = np.hypot(inherited, rounding * u * size) + flushed(inherited)
@@ -356,7 +361,7 @@ class Bounded:
         def bound(inherited: Errors) -> Errors:
             rounding = precision.gamma(n - 1) * along(self.size + inherited)
             total: Errors = along(inherited) + rounding + along(flushed)
-            return total
+            return precision.within_range(along(self.size), total)
 
         error = bound(self.error)
         branch = error if self.branch is self.error else bound(self.branch)
@@ -366,11 +371,16 @@ class Bounded:
         return Bounded(along(self.value), error, branch, expected + along(flushed), precision)
 
     def passes(self, mask: Array, uncertain: Array) -> Bounded:
-        """Return x where `mask`, else 0; where `uncertain`, either may come out."""
+        """Return x where `mask`, else 0; where `uncertain`, either may come out.
+
+        Of what is stopped nothing is known either where x may be infinite: some libraries multiply
+        by the mask, and infinity times 0 is not a number.
+        """
+        stopped = np.where(np.isfinite(self.error), 0.0, np.inf)
         return Bounded(
             np.where(mask, self.value, 0),
-            np.where(mask, self.error, 0.0),
-            np.where(uncertain, self.size + self.branch, np.where(mask, self.branch, 0.0)),
+            np.where(mask, self.error, stopped),
+            np.where(uncertain, self.size + self.branch, np.where(mask, self.branch, stopped)),
             np.where(mask, self.expected, 0.0),
             self.precision,
         )
@@ -426,7 +436,8 @@ def matmul(x: Bounded, w: Bounded, bias: Bounded | None = None) -> Bounded:
             inherited = inherited + getattr(bias, kind)
         total: Errors = inherited + precision.gamma(n) * (sizes + inherited)
         # A product may underflow unless it is exactly 0.
-        return total + np.where(sizes > 0, n * precision.smallest, 0.0)
+        total = total + np.where(sizes > 0, n * precision.smallest, 0.0)
+        return precision.within_range(sizes, total)
 
     error = bound("error")
     same = x.branch is x.error and w.branch is w.error
