@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import keras
@@ -45,10 +46,14 @@ class KerasStep:
         self.architecture = architecture
         self.dtype = dtype
         self.optimizer = optimizer
-        self.model = build(architecture, dtype)
         self._traced = build_traced(architecture, dtype)
         self._loss = build_loss(architecture, dtype)
         self._keras_optimizer = None if optimizer is None else build_optimizer(optimizer, dtype)
+
+    @cached_property
+    def model(self) -> Any:
+        """The model as Keras users build it, made when it is first asked for."""
+        return build(self.architecture, self.dtype)
 
     def loss_and_gradients(
         self, weights: dict[str, Array], x: Array, y: Array
