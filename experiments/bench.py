@@ -63,7 +63,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="NAME",
         action="append",
         help="a workload, or the beginning of several, as article/full; may be repeated; 'all' "
-        "(default: all with plain SGD)",
+        "(default: five with plain SGD, see --list)",
     )
     parser.add_argument(
         "--peers",
@@ -88,7 +88,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--time-limit",
         metavar="SECONDS",
         type=float,
-        default=540.0,
+        default=570.0,
         help="begin nothing after this time (%(default)s)",
     )
     parser.add_argument("--seed", type=int, default=0, help="of the order of processes")

@@ -195,14 +195,21 @@ def rank_interval(values: Array) -> tuple[float, float]:
     """Return the 95 % interval of the centre by Wilcoxon's signed ranks.
 
     Its ends are order statistics of the means of all pairs of values (Hollander, Wolfe & Chicken,
-    Nonparametric Statistical Methods, ch. 3): a few wild values hardly move them.
+    Nonparametric Statistical Methods, ch. 3): a few wild values hardly move them. Infinite for
+    fewer than six values.
     """
     n = len(values)
     i, j = np.triu_indices(n)
     means = np.sort((values[i] + values[j]) / 2)
-    spread = np.sqrt(n * (n + 1) * (2 * n + 1) / 24)
-    skipped = max(0, int(n * (n + 1) / 4 - 1.96 * spread) - 1)
-    return float(means[skipped]), float(means[-1 - skipped])
+    # How likely each sum of ranks is when every rank counts or not by the toss of a coin.
+    likely = np.ones(1)
+    for rank in range(1, n + 1):
+        padding = np.zeros(rank)
+        likely = (np.append(likely, padding) + np.append(padding, likely)) / 2
+    position = int(np.searchsorted(np.cumsum(likely), (1 - CONFIDENCE) / 2))
+    if position == 0:
+        return -np.inf, np.inf
+    return float(means[position - 1]), float(means[-position])
 
 
 def instabilities(values: Sequence[float], raw_seconds: Sequence[float]) -> list[str]:

@@ -221,8 +221,8 @@ def _run_one(
         return
     finally:
         cell.wall_seconds[name] = monotonic() - started
-    if result.pop("difference"):
-        cell.failures[name] = Failure(*where, "differs", result["difference"])
+    if difference := result.pop("difference"):
+        cell.failures[name] = Failure(*where, "differs", difference)
         return
     result = {key: tuple(v) if isinstance(v, list) else v for key, v in result.items()}
     timing = ProcessTiming(*where, round_number, **result)

@@ -126,4 +126,10 @@ WORKLOADS: dict[str, Workload] = {
     for name, architecture, samples, batch_size in _NETWORKS
 }
 
-DEFAULT_WORKLOADS = tuple(name for name in WORKLOADS if name.endswith("/sgd"))
+DEFAULT_WORKLOADS = (
+    "article/full/sgd",
+    "notebook/full/sgd",
+    "notebook/32/sgd",
+    "64-256-256-1/128/sgd",
+    "256-1024-1024-10/512/sgd",
+)

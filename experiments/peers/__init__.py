@@ -184,11 +184,4 @@ _ENTRIES = (
 PEERS: dict[str, Peer] = {peer.name: peer for peer in _ENTRIES}
 
 OURS = "scratchnet"
-DEFAULT_PEERS = (
-    "keras_fit",
-    "keras_best",
-    "sklearn",
-    "article_numpy",
-    "gemm_floor",
-    "dispatch_floor",
-)
+DEFAULT_PEERS = ("keras_fit", "keras_best", "article_numpy", "gemm_floor", "dispatch_floor")

@@ -100,7 +100,7 @@ class Implementation(ABC):
         Whether `train` calls `on_epochs` after each epoch; otherwise once, at its end.
     """
 
-    loss_is: ClassVar[str] = "last batch"
+    loss_is: str = "last batch"
     reports_each_epoch: ClassVar[bool] = True
 
     @staticmethod  # noqa: B027

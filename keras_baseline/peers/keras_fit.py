@@ -108,8 +108,6 @@ class KerasFitTuned(KerasImplementation):
 class KerasTrainOnBatch(KerasImplementation):
     """``train_on_batch`` in a loop of one's own: XLA, no callbacks, no history, no data adapter."""
 
-    loss_is = "epoch mean"
-
     def __init__(self, task: Task) -> None:
         super().__init__(task, jit_compile=True)
         convert = keras.ops.convert_to_tensor
@@ -120,22 +118,20 @@ class KerasTrainOnBatch(KerasImplementation):
         self._loss = float("nan")
 
     def train(self, epochs: int, on_epochs: OnEpochs) -> None:
-        """Loop over epochs and batches; the loss is a running mean, as Keras keeps it."""
+        """Loop over epochs and batches."""
         for _ in range(epochs):
-            self.model.reset_metrics()
             for x, y in self._batches:
                 self._loss = self.model.train_on_batch(x, y)
             on_epochs(1)
 
     def loss(self) -> float:
-        """Return what the last ``train_on_batch`` of the epoch returned."""
+        """Return what the last ``train_on_batch`` returned: it resets the metrics at each call."""
         return float(self._loss)
 
 
 class KerasBest(Implementation):
     """The faster of `KerasFitTuned` and `KerasTrainOnBatch` on this task, found by trying both."""
 
-    loss_is = "epoch mean"
     set_threads = staticmethod(KerasImplementation.set_threads)
 
     def __init__(self, task: Task) -> None:
@@ -151,6 +147,7 @@ class KerasBest(Implementation):
         chosen = type(candidates[seconds.index(min(seconds))])
         # A fresh one, for the trials have changed the weights.
         self._chosen = chosen(task)
+        self.loss_is = chosen.loss_is
 
     def train(self, epochs: int, on_epochs: OnEpochs) -> None:
         """Train the chosen one."""
