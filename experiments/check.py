@@ -1,0 +1,135 @@
+"""Is your network right? ``python -m experiments.check FILE.py[:NAME]`` holds it against Keras.
+
+It takes a class, ``NAME(architecture, weights)`` with ``gradients(x, y)``, or a module with the
+article's functions; see ``docs/check.md``. Exit status: 0 where every difference is rounding, 1
+where one is not or the code does not answer, 2 for bad input.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+DEFAULT_SECONDS = 10.0
+"""What the user's code may take; with Keras's start beside it the whole stays under 20 seconds."""
+
+_SECONDS_FOR_ALL = 15.0
+"""After so many seconds Keras is asked no more than it must."""
+
+
+class BadInputError(ValueError):
+    """The command cannot do what it was asked; the message is for the user."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Parameters
+    ----------
+    arguments
+        Of the command line; None for those of the process.
+
+    Returns
+    -------
+    int
+        Exit status.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        return _check(options.network, options.seconds, as_json=options.json)
+    except BadInputError as error:
+        print(f"check: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _check(network: str, seconds: float, *, as_json: bool) -> int:
+    path, name = split_name(network)
+
+    # Imported here so that --help starts at once.
+    from experiments.checking.conclusion import conclude
+    from experiments.checking.process import UserProcess
+    from experiments.quiet import start_keras
+
+    began = time.monotonic()
+    process = UserProcess(path, name, seconds)
+    try:
+        start_keras()
+        findings = process.finish()
+    finally:
+        process.kill()
+    if findings.not_recognised and findings.import_problem is None:
+        raise BadInputError(f"{path}: {findings.not_recognised}")
+    report = conclude(findings, path, keras_until=began + _SECONDS_FOR_ALL)
+
+    if as_json:
+        print(json.dumps(report.to_json(), indent=2, allow_nan=False))
+    else:
+        from rich.console import Console
+
+        from experiments.checking.printing import print_report
+
+        print_report(report, network, Console(highlight=False))
+    return 1 if report.verdict == "divergent" else 0
+
+
+def split_name(network: str) -> tuple[Path, str | None]:
+    """Split ``FILE.py[:NAME]``.
+
+    Raises
+    ------
+    BadInputError
+        If there is no such Python file.
+    """
+    match = re.fullmatch(r"(.+\.py):([^:/\\]+)", network)
+    file, name = match.groups() if match else (network, None)
+    path = Path(file)
+    if not path.exists():
+        raise BadInputError(f"{file}: no such file; expected FILE.py or FILE.py:NAME")
+    if not path.is_file() or path.suffix != ".py":
+        raise BadInputError(f"{file}: not a Python file; expected FILE.py or FILE.py:NAME")
+    if name is not None and not name.isidentifier():
+        raise BadInputError(f"{network}: {name!r} is no name of a class")
+    return path.resolve(), name
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.check",
+        description="Judge a network that you wrote: are its losses, gradients and updates those "
+        "of Keras, and if not, where, and what is the likely mistake?",
+        epilog="Exit status: 0 equal to rounding, 1 divergent, 2 bad input. See docs/check.md.",
+    )
+    parser.add_argument(
+        "network",
+        metavar="FILE.py[:NAME]",
+        help="a file with the article's functions, or with a class NAME",
+    )
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    parser.add_argument(
+        "--seconds",
+        type=_positive,
+        default=DEFAULT_SECONDS,
+        help="how long your code may take (default %(default)g)",
+    )
+    return parser
+
+
+def _positive(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 86400:
+        raise argparse.ArgumentTypeError(f"{text!r}; expected a positive number of seconds")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

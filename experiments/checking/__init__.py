@@ -1,0 +1,1 @@
+"""Judging a network that somebody else wrote: run it, compare it, name its mistake."""

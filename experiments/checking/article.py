@@ -1,0 +1,533 @@
+"""The article's form: a module with the article's functions, samples in columns.
+
+Versions in the wild differ: keys count from 0 or 1, parameters have other names or defaults,
+functions are missing, the forward pass returns no memory. What can be understood is understood;
+everything is translated to Keras's layout where it is written down.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.checking.cases import Case, Point, dense_layers
+from experiments.checking.recorder import Recorder, StoppedError
+from experiments.checking.reference import ACCURACY, LOSS, step_tensors
+from scratchnet.architecture import Architecture
+
+Array = NDArray[Any]
+
+ARTICLE_FUNCTIONS = (
+    "init_layers",
+    "full_forward_propagation",
+    "get_cost_value",
+    "get_accuracy_value",
+    "full_backward_propagation",
+    "update",
+    "train",
+)
+"""What is looked for, by the article's own names."""
+
+# A parameter's role by its name, in lower case; a name that is not here is taken by its place.
+_ROLES = {
+    "X": {"x", "x_train", "inputs", "input", "data"},
+    "Y_hat": {"y_hat", "yhat", "y_pred", "al", "probs", "predictions", "output"},
+    "Y": {"y", "y_true", "y_train", "labels", "targets"},
+    "memory": {"memory", "mem", "cache", "cashe", "caches"},
+    "params": {"params_values", "params", "param_values", "parameters", "weights"},
+    "grads": {"grads_values", "grads", "grad_values", "gradients"},
+    "architecture": {"nn_architecture", "architecture", "nn_arch", "arch", "layers", "nn_layers"},
+    "learning_rate": {"learning_rate", "lr", "alpha", "eta", "rate", "step_size"},
+    "seed": {"seed", "random_seed", "random_state"},
+    "epochs": {"epochs", "n_epochs", "iterations", "num_epochs"},
+}
+
+_GLOBAL_ARCHITECTURES = ("nn_architecture", "NN_ARCHITECTURE")
+
+TRAINED_EPOCHS = 3
+"""How long `train` is watched: long enough for a loop to show itself, too short for chaos."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a module keeps its weights.
+
+    Attributes
+    ----------
+    kernel, bias
+        What stands before the layer's number in a key.
+    first
+        Number of the first layer.
+    units_first
+        Whether a kernel is ``(units, inputs)`` and samples stand in columns.
+    bias_dimensions
+        2 for a column (or row), 1 for a flat bias.
+    """
+
+    kernel: str = "W"
+    bias: str = "b"
+    first: int = 1
+    units_first: bool = True
+    bias_dimensions: int = 2
+
+    def bias_shape(self, units: int) -> tuple[int, ...]:
+        """Return the user's shape of a bias."""
+        if self.bias_dimensions == 1:
+            return (units,)
+        return (units, 1) if self.units_first else (1, units)
+
+    def samples_across(self, values: Array) -> Array:
+        """Turn ``(samples, features)`` into the user's orientation, a fresh array."""
+        return np.array(values.T if self.units_first else values, order="C")
+
+    def keys(self, index: int) -> tuple[str, str]:
+        """Return the keys of a layer's kernel and bias, the layers counted from 0."""
+        return f"{self.kernel}{index + self.first}", f"{self.bias}{index + self.first}"
+
+
+class ArticleForm:
+    """A module with the article's functions."""
+
+    kind = "article"
+
+    def __init__(self, module: ModuleType) -> None:
+        self.module = module
+        self.layout = Layout()
+        having = [name for name in ARTICLE_FUNCTIONS if callable(getattr(module, name, None))]
+        self.found = having
+        self.missing = [name for name in ARTICLE_FUNCTIONS if name not in having]
+
+    def prepare(self, recorder: Recorder) -> None:
+        """Learn the layout from `init_layers`, and look at the weights that it draws."""
+        if "init_layers" not in self.found:
+            return
+        probe = Architecture.from_article(
+            [
+                {"input_dim": 2, "output_dim": 3, "activation": "relu"},
+                {"input_dim": 3, "output_dim": 4, "activation": "relu"},
+                {"input_dim": 4, "output_dim": 1, "activation": "sigmoid"},
+            ]
+        )
+        table = self._architecture(probe)
+        drawn = self._call(recorder, "init_layers", {"architecture": table, "seed": 99})
+        layout = _read_layout(drawn, [entry["input_dim"] for entry in table])
+        if layout is None:
+            recorder.note(
+                "init_layers",
+                "init_layers gives no dict with W1, b1 ... ; the article's is assumed",
+            )
+            return
+        self.layout = layout
+        kernels = [np.asarray(drawn[layout.keys(i)[0]], np.float64) for i in range(len(table))]
+        if any(not np.any(kernel) for kernel in kernels):
+            recorder.note(
+                "zero_weights",
+                "init_layers draws weights that are all 0: the units of a layer then stay equal "
+                "forever; draw them at random, as np.random.randn(...) * 0.1",
+            )
+        elif any(kernel.size > 1 and np.ptp(kernel) == 0 for kernel in kernels):
+            recorder.note(
+                "equal_weights",
+                "init_layers draws weights that are all equal: the units of a layer then stay "
+                "equal forever; draw them at random, as np.random.randn(...) * 0.1",
+            )
+
+    def take_step(self, case: Case, point: Point, recorder: Recorder, *, again: bool) -> None:
+        """See `experiments.checking.forms.Form.take_step`."""
+        x, y = self.layout.samples_across(point.x), self.layout.samples_across(point.y)
+        params = self._params(case.architecture, point.weights)
+        gradients = self._put_gradients(case, point, x, y, params, recorder)
+        if again:
+            recorder.step = "again"
+            self._put_gradients(case, point, x, y, params, recorder)
+            recorder.step = "0"
+        if "update" not in self.found or gradients is None:
+            return
+        roles = {
+            "params": params,
+            "grads": gradients,
+            "architecture": self._architecture(case.architecture),
+            "learning_rate": case.learning_rate,
+        }
+        answer = self._call(recorder, "update", roles)
+        updated = next((item for item in _items(answer) if isinstance(item, Mapping)), params)
+        self._put_weights(case.architecture, updated, "updated", "update", recorder)
+        recorder.step = "1"
+        self._put_gradients(case, point, x, y, dict(updated), recorder)
+
+    def train(self, case: Case, point: Point, recorder: Recorder) -> None:
+        """Let `train` run for a few epochs from a point, and write down where it ended.
+
+        Raises
+        ------
+        StoppedError
+            As for `take_step`.
+        """
+        original = self.module.init_layers
+        params = self._params(case.architecture, point.weights)
+        self.module.init_layers = lambda *_, **__: params  # type: ignore[attr-defined]
+        roles = {
+            "X": self.layout.samples_across(point.x),
+            "Y": self.layout.samples_across(point.y),
+            "architecture": self._architecture(case.architecture),
+            "epochs": TRAINED_EPOCHS,
+            "learning_rate": case.learning_rate,
+        }
+        try:
+            answer = self._call(recorder, "train", roles)
+        finally:
+            self.module.init_layers = original  # type: ignore[attr-defined]
+        trained = next((item for item in _items(answer) if isinstance(item, Mapping)), None)
+        if trained is None:
+            raise recorder.stop("nothing_returned", "train", "train returns no dict of weights")
+        recorder.step = "train"
+        self._put_weights(case.architecture, trained, "updated", "train", recorder)
+
+    def _put_gradients(
+        self,
+        case: Case,
+        point: Point,
+        x: Array,
+        y: Array,
+        params: dict[str, Any],
+        recorder: Recorder,
+    ) -> Any:
+        """Go forward and backward once, and return the gradients as the user's code gave them."""
+        architecture, layout = case.architecture, self.layout
+        layers = dense_layers(architecture)
+        before = {"X": x.copy(), "Y": y.copy()} | {k: np.array(v) for k, v in params.items()}
+        table = self._architecture(architecture)
+        roles: dict[str, Any] = {"X": x, "params": params, "architecture": table}
+        answer = self._call(recorder, "full_forward_propagation", roles)
+        recorder.note_changes("full_forward_propagation", before, {"X": x, "Y": y} | params)
+        prediction, memory = _prediction_and_memory(answer)
+        self._put_memory(architecture, memory, x, recorder)
+        samples = x.shape[1] if layout.units_first else x.shape[0]
+        last = f"{layers[-1].name}/activation"
+        recorder.put(
+            last,
+            prediction,
+            (samples, architecture.units),
+            where="full_forward_propagation",
+            expected=self._shape((samples, architecture.units)),
+            transposed=layout.units_first,
+        )
+
+        held = {"Y_hat": np.array(prediction), "Y": before["Y"]}
+        for function, tensor in (("get_cost_value", LOSS), ("get_accuracy_value", ACCURACY)):
+            if function in self.found:
+                answer = self._call(recorder, function, {"Y_hat": prediction, "Y": y})
+                numbers = [item for item in _items(answer) if not isinstance(item, str)]
+                recorder.put(tensor, (numbers or _items(answer))[0], (), where=function)
+                recorder.note_changes(function, held, {"Y_hat": prediction, "Y": y})
+
+        if "full_backward_propagation" not in self.found:
+            return None
+        if memory is None:
+            recorder.note(
+                "no_memory",
+                "full_forward_propagation returns no memory of Z and A; full_backward_propagation "
+                "is given a right one",
+            )
+            memory = self._right_memory(case, params, point)
+        roles = {
+            "Y_hat": prediction,
+            "Y": y,
+            "memory": memory,
+            "params": params,
+            "architecture": table,
+        }
+        answer = self._call(recorder, "full_backward_propagation", roles)
+        recorder.note_changes("full_backward_propagation", before, {"X": x, "Y": y} | params)
+        return self._put_weight_gradients(architecture, answer, recorder)
+
+    def _put_weight_gradients(
+        self, architecture: Architecture, answer: Any, recorder: Recorder
+    ) -> Any:
+        where = "full_backward_propagation"
+        layers = dense_layers(architecture)
+        tables = [item for item in _items(answer) if isinstance(item, Mapping)]
+        # A version without `return` may still fill a dict of the module's own.
+        kept = getattr(self.module, "grads_values", None)
+        if not tables and isinstance(kept, Mapping) and kept:
+            recorder.note("global_gradients", f"{where} leaves its gradients in a global dict")
+            tables = [kept]
+        last = f"{layers[-1].name}/kernel_gradient"
+        if not tables:
+            returned = "None" if answer is None else f"a {type(answer).__name__}"
+            raise recorder.stop(
+                "no_gradients",
+                where,
+                f"{where} returns {returned}, no gradients: it computes dW and db and keeps "
+                "neither; store them, as grads_values['dW' + str(layer)] = dW_curr, and return "
+                "grads_values",
+                last,
+            )
+        for table in tables:
+            numbered = _numbered(table, r"d_?[wW]"), _numbered(table, r"d_?[bB]")
+            if all(numbered):
+                break
+        if not any(numbered):
+            having = ", ".join(map(str, tables[0])) or "nothing"
+            raise recorder.stop(
+                "no_gradients",
+                where,
+                f"{where} returns a dict without dW1, db1 ... (it has {having}): the gradients "
+                "are computed and not stored",
+                last,
+            )
+        for index in reversed(range(len(layers))):
+            for short, keys in zip(("kernel", "bias"), numbered, strict=True):
+                tensor = f"{layers[index].name}/{short}_gradient"
+                key = _layer_key(keys, index, len(layers), self.layout.first)
+                if key is None:
+                    letter = "dW" if short == "kernel" else "db"
+                    raise recorder.stop(
+                        "no_gradients",
+                        where,
+                        f"{where} returns no {letter}{index + self.layout.first} "
+                        f"(it has {', '.join(map(str, table))})",
+                        tensor,
+                    )
+                self._put_weight(architecture, index, short, table[key], tensor, where, recorder)
+        return table
+
+    def _put_weights(
+        self,
+        architecture: Architecture,
+        table: Mapping[str, Any],
+        suffix: str,
+        where: str,
+        recorder: Recorder,
+    ) -> None:
+        for index, layer in enumerate(dense_layers(architecture)):
+            for short, key in zip(("kernel", "bias"), self.layout.keys(index), strict=True):
+                tensor = f"{layer.name}/{short}_{suffix}"
+                if key not in table:
+                    having = ", ".join(map(str, table)) or "nothing"
+                    sentence = f"{where} returns no {key} (it has {having})"
+                    raise recorder.stop("missing", where, sentence, tensor)
+                self._put_weight(architecture, index, short, table[key], tensor, where, recorder)
+
+    def _put_weight(
+        self,
+        architecture: Architecture,
+        index: int,
+        short: str,
+        value: Any,
+        tensor: str,
+        where: str,
+        recorder: Recorder,
+    ) -> None:
+        layer = dense_layers(architecture)[index]
+        if short == "kernel":
+            shape: tuple[int, ...] = (architecture.shapes()[index][0], layer.units)
+            expected = self._shape(shape)
+        else:
+            shape, expected = (layer.units,), self.layout.bias_shape(layer.units)
+        recorder.put(
+            tensor,
+            value,
+            shape,
+            where=where,
+            expected=expected,
+            transposed=short == "kernel" and self.layout.units_first,
+        )
+
+    def _put_memory(
+        self, architecture: Architecture, memory: Any, x: Array, recorder: Recorder
+    ) -> None:
+        """Write down what the memory shows of Z and A; it is nobody's business but the code's."""
+        if not isinstance(memory, Mapping):
+            return
+        layers, samples = dense_layers(architecture), x.shape[self.layout.units_first]
+        z_keys, a_keys = _numbered(memory, "[zZ]"), _numbered(memory, "[aA]")
+        starts_with_x = bool(a_keys) and np.array_equal(memory[a_keys[min(a_keys)]], x)
+        for index, layer in enumerate(layers):
+            sources = {"pre_activation": z_keys.get(index + min(z_keys, default=0))}
+            if starts_with_x and index < len(layers) - 1:
+                sources["activation"] = a_keys.get(index + 1 + min(a_keys))
+            shape = (samples, layer.units)
+            for short, key in sources.items():
+                if key is not None:
+                    try:
+                        recorder.put(
+                            f"{layer.name}/{short}",
+                            memory[key],
+                            shape,
+                            where="memory",
+                            expected=self._shape(shape),
+                            transposed=self.layout.units_first,
+                            internal=True,
+                        )
+                    except StoppedError:
+                        return
+
+    def _right_memory(
+        self, case: Case, params: Mapping[str, Any], point: Point
+    ) -> dict[str, Array]:
+        weights = {}
+        for index, layer in enumerate(dense_layers(case.architecture)):
+            kernel, bias = (np.asarray(params[key]) for key in self.layout.keys(index))
+            weights[f"{layer.name}/kernel"] = kernel.T if self.layout.units_first else kernel
+            weights[f"{layer.name}/bias"] = bias.ravel()
+        dtype = str(point.x.dtype)
+        start = Point(weights, point.x, point.y)
+        tensors = step_tensors(case.architecture, start, case.learning_rate, dtype)
+        memory = {"A0": self.layout.samples_across(point.x)}
+        for index, layer in enumerate(dense_layers(case.architecture), 1):
+            for letter, short in (("Z", "pre_activation"), ("A", "activation")):
+                memory[f"{letter}{index}"] = self.layout.samples_across(
+                    tensors[f"{layer.name}/{short}"]
+                )
+        return memory
+
+    def _shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return shape[::-1] if self.layout.units_first else shape
+
+    def _params(self, architecture: Architecture, weights: Mapping[str, Array]) -> dict[str, Array]:
+        params = {}
+        for index, layer in enumerate(dense_layers(architecture)):
+            kernel_key, bias_key = self.layout.keys(index)
+            kernel, bias = weights[f"{layer.name}/kernel"], weights[f"{layer.name}/bias"]
+            params[kernel_key] = np.array(
+                kernel.T if self.layout.units_first else kernel, order="C"
+            )
+            params[bias_key] = bias.reshape(self.layout.bias_shape(layer.units)).copy()
+        return params
+
+    def _architecture(self, architecture: Architecture) -> list[dict[str, Any]]:
+        """Return the article's list, and set it where the module keeps its own."""
+        # `activation is "relu"`, as the article prints it, is true of interned strings only.
+        table = [
+            {
+                "input_dim": shape[0],
+                "output_dim": layer.units,
+                "activation": sys.intern(layer.activation),
+            }
+            for layer, shape in zip(dense_layers(architecture), architecture.shapes(), strict=False)
+        ]
+        for name in _GLOBAL_ARCHITECTURES:
+            if hasattr(self.module, name):
+                setattr(self.module, name, table)
+        return table
+
+    def _call(self, recorder: Recorder, name: str, roles: Mapping[str, Any]) -> Any:
+        function = getattr(self.module, name)
+        arguments = match_arguments(function, roles)
+        if isinstance(arguments, str):
+            raise recorder.stop("signature", name, f"{name} {arguments}")
+        values, named = arguments
+        return recorder.call(name, function, *values, **named)
+
+
+def match_arguments(
+    function: Callable[..., Any], roles: Mapping[str, Any]
+) -> tuple[list[Any], dict[str, Any]] | str:
+    """Fit values to a function's parameters, by name where the name is known, else by place.
+
+    Parameters
+    ----------
+    function
+        The user's.
+    roles
+        Values by role, in the article's order.
+
+    Returns
+    -------
+    tuple or str
+        Positional and named arguments; or what does not fit, for a sentence that begins with the
+        function's name.
+    """
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return list(roles.values()), {}
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        return list(roles.values()), {}
+    parameters = [p for p in parameters if p.kind is not p.VAR_KEYWORD]
+    chosen: dict[str, str] = {}
+    for role in roles:
+        for parameter in parameters:
+            if parameter.name.lower() in _ROLES[role] and parameter.name not in chosen:
+                chosen[parameter.name] = role
+                break
+    left = [role for role in roles if role not in chosen.values()]
+    for parameter in parameters:
+        if parameter.default is parameter.empty and parameter.name not in chosen:
+            if not left:
+                return (
+                    f"needs {parameter.name!r} too; it was to be called with "
+                    f"({', '.join(roles)}) only"
+                )
+            chosen[parameter.name] = left.pop(0)
+    positional = [
+        roles[chosen[p.name]]
+        for p in parameters
+        if p.kind is p.POSITIONAL_ONLY and p.name in chosen
+    ]
+    named = {
+        p.name: roles[chosen[p.name]]
+        for p in parameters
+        if p.kind is not p.POSITIONAL_ONLY and p.name in chosen
+    }
+    return positional, named
+
+
+def _read_layout(drawn: Any, inputs: list[int]) -> Layout | None:
+    """Read from initial weights how they are kept, or None if they are not understood."""
+    if not isinstance(drawn, Mapping):
+        return None
+    keys = [key for key in drawn if isinstance(key, str) and re.fullmatch(r"\D+\d+", key)]
+    prefixes = {re.sub(r"\d+$", "", key) for key in keys}
+    kernel = next((p for p in sorted(prefixes) if p.lower().startswith("w")), None)
+    bias = next((p for p in sorted(prefixes) if p.lower().startswith("b")), None)
+    if kernel is None or bias is None:
+        return None
+    numbers = sorted(int(key.removeprefix(kernel)) for key in keys if key.startswith(kernel))
+    wanted = range(numbers[0], numbers[0] + len(inputs))
+    if any(f"{prefix}{n}" not in drawn for prefix in (kernel, bias) for n in wanted):
+        return None
+    units_first = np.shape(drawn[f"{kernel}{numbers[0]}"])[1:] == (inputs[0],)
+    dimensions = np.ndim(drawn[f"{bias}{numbers[0]}"])
+    return Layout(kernel, bias, numbers[0], units_first, 1 if dimensions == 1 else 2)
+
+
+def _items(answer: Any) -> list[Any]:
+    """Return what a function returned, one or several things."""
+    return list(answer) if isinstance(answer, tuple) else [answer]
+
+
+def _prediction_and_memory(answer: Any) -> tuple[Any, Any]:
+    """Find the last activation and the memory, in either order."""
+    items = _items(answer)
+    arrays = [item for item in items if not isinstance(item, Mapping | list | str)]
+    others = [item for item in items if isinstance(item, Mapping | list)]
+    if not arrays and len(items) == 1 and isinstance(items[0], list):
+        return items[0], None
+    return (arrays[0] if arrays else None), (others[0] if others else None)
+
+
+def _numbered(table: Mapping[Any, Any], letter: str) -> dict[int, str]:
+    """Return the keys that are a letter and a number, by number."""
+    found = {}
+    for key in table:
+        match = re.fullmatch(rf"({letter})_?(\d+)", key) if isinstance(key, str) else None
+        if match:
+            found[int(match.group(2))] = key
+    return found
+
+
+def _layer_key(keys: Mapping[int, str], index: int, layers: int, first: int) -> str | None:
+    """Return the key of a layer, counting from the layout's first number, or from the keys' own."""
+    if len(keys) == layers:
+        return keys[sorted(keys)[index]]
+    return keys.get(index + first)

@@ -1,0 +1,355 @@
+"""From everything that was observed to one verdict, and what leads to it."""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from experiments.checking.cases import Case, Point, dense_layers
+from experiments.checking.diagnosis import Diagnosis, diagnose
+from experiments.checking.hard_inputs import DECISIVE, remarks_on
+from experiments.checking.judgement import (
+    CaseVerdict,
+    TensorVerdict,
+    confirm_against_keras,
+    judge,
+    worst,
+)
+from experiments.checking.meaning import forgive, sums_over_outputs
+from experiments.checking.process import Findings, Observation
+from experiments.checking.recorder import Problem
+from experiments.checking.reference import Tensors, keras_tensors
+from experiments.checking.report import Divergence, Report
+from experiments.checking.training import judge_training
+
+AskKeras = Callable[[Case, str, Point], Tensors]
+"""Computes a step with Keras: case, dtype, where it starts."""
+
+_GROUPS = ("core", "family", "outputs", "training", "hard")
+
+_SCATTER_OF_SINGLE = 2.0**-32
+"""Scatter relative to the tensor: float64 stays far below it here, float32 above."""
+
+_LONGDOUBLE = str(np.dtype(np.longdouble))
+
+
+def conclude(
+    findings: Findings,
+    path: Path,
+    ask_keras: AskKeras | None = keras_tensors,
+    keras_until: float = math.inf,
+) -> Report:
+    """Judge all that was observed.
+
+    Parameters
+    ----------
+    findings
+        From the user's process.
+    path
+        The user's file.
+    ask_keras
+        None to trust the reference without asking.
+    keras_until
+        Time of `time.monotonic` after which Keras is asked about the first divergence only.
+    """
+    report = Report(form=findings.form)
+    report.longdouble = {o.case.name: o for o in findings.observations if o.dtype == "longdouble"}
+    observed = sorted(
+        (o for o in findings.observations if o.dtype != "longdouble"),
+        key=lambda o: _GROUPS.index(o.group),
+    )
+    unknown = _refused(observed)
+    deciding = [o for o in observed if o.case.name not in unknown and o.group != "training"]
+    remarks = dict(findings.notes)
+    report.cases = _judge_all(deciding, report, remarks)
+    if ask_keras is not None:
+        report.cases = _held_against_keras(report.cases, ask_keras, keras_until, remarks)
+    _find_first(report, findings, observed, remarks, ask_keras)
+    report.found = _found(findings, unknown, report)
+    remarks |= _precision_remark(report) | _surroundings(findings, path)
+    report.remarks = list(remarks.values())
+    return report
+
+
+def _judge_all(
+    observations: list[Observation], report: Report, remarks: dict[str, str]
+) -> list[CaseVerdict]:
+    """Judge every case, and keep those that decide; the others leave remarks."""
+    in_float32 = {o.case.name: o for o in observations if o.dtype == "float32"}
+    # What stops the code everywhere is told once, as the finding.
+    in_float64 = {
+        problem.sentence
+        for o in observations
+        for problem in o.problems
+        if o.group != "hard" and o.dtype == "float64"
+    }
+    verdicts = []
+    for observation in observations:
+        name, dtype, group = observation.case.name, observation.dtype, observation.group
+        for code, text in observation.notes.items():
+            remarks.setdefault(code, text)
+        if dtype == "float32" and observation.problems:
+            text = observation.problems[0].sentence
+            if text not in in_float64:
+                remarks.setdefault("float32", f"given float32, {text}")
+            continue
+        coarser = in_float32.get(name) if dtype == "float64" else None
+        finer = report.longdouble.get(name) if dtype == "float64" else None
+        verdict, meanings = forgive(judge(observation, coarser, finer))
+        if group == "hard":
+            if not any(problem.sentence in in_float64 for problem in observation.problems):
+                for code, text in remarks_on(verdict).items():
+                    remarks.setdefault(code, text)
+            if observation.case.hard in DECISIVE:
+                verdicts.append(_finite_only(verdict))
+            continue
+        remarks |= meanings
+        if group == "outputs" and verdict.divergent and (text := sums_over_outputs(verdict)):
+            remarks["several_outputs"] = text
+            continue
+        verdicts.append(verdict)
+    return verdicts
+
+
+def _finite_only(verdict: CaseVerdict) -> CaseVerdict:
+    """Leave to the remarks what hard inputs bring but finite values."""
+    tensors = [
+        tensor
+        for tensor in verdict.tensors
+        if tensor.key.startswith("0|") and (tensor.ours is None or math.isfinite(tensor.ours))
+    ]
+    return replace(verdict, tensors=tensors, observation=replace(verdict.observation, problems=[]))
+
+
+def _held_against_keras(
+    verdicts: list[CaseVerdict],
+    ask_keras: AskKeras,
+    until: float,
+    remarks: dict[str, str],
+) -> list[CaseVerdict]:
+    """Make sure that the reference is Keras, and mark what is identical to Keras."""
+    held, unasked = [], 0
+    for verdict in verdicts:
+        observation = verdict.observation
+        if time.monotonic() > until:
+            unasked += 1
+            held.append(verdict)
+            continue
+        case, dtype = observation.case, observation.dtype
+        marked, doubtful = confirm_against_keras(verdict, ask_keras(case, dtype, case.point(dtype)))
+        if doubtful:
+            remarks["doubts"] = (
+                f"our reference and Keras disagree about {', '.join(doubtful)} ({case.name}, "
+                f"{dtype}), so the case does not count; please report it"
+            )
+            continue
+        held.append(marked)
+    if unasked:
+        remarks["unasked"] = (
+            f"time was short: in {unasked} cases our reference was not held against Keras again"
+        )
+    return held
+
+
+def _find_first(
+    report: Report,
+    findings: Findings,
+    observed: list[Observation],
+    remarks: dict[str, str],
+    ask_keras: AskKeras | None,
+) -> None:
+    """Fill in verdict, first divergence and diagnosis."""
+    problems = [p for v in report.cases for p in v.observation.problems]
+    problems += findings.preparation
+    if findings.end is not None:
+        problems.append(findings.end)
+    if not report.cases:
+        problems += [p for o in observed for p in o.problems]
+        if findings.import_problem is not None:
+            problems.append(findings.import_problem)
+    report.verdict = worst([v.verdict for v in report.cases] + ["divergent"] * bool(problems))
+    # Whatever a case shows comes before what stopped it.
+    event = next((v for v in report.cases if v.divergent or v.observation.problems), None)
+    if event is not None and event.divergent:
+        dtype = event.observation.dtype
+        report.diagnosis = diagnose([v for v in report.cases if v.observation.dtype == dtype])
+        report.first_divergence = _divergence(event, ask_keras)
+        if problems:
+            remarks.setdefault("problem", problems[0].sentence)
+    elif not problems:
+        _look_at_training(report, observed, remarks)
+    else:
+        report.diagnosis = Diagnosis(problems[0].code, problems[0].sentence)
+        report.first_divergence = _missing_tensor(problems[0], event)
+
+
+def _look_at_training(report: Report, observed: list[Observation], remarks: dict[str, str]) -> None:
+    """Where every function is right, look at the loop that calls them."""
+    for observation in observed:
+        like = [
+            v
+            for v in report.cases
+            if v.observation.case == observation.case and v.observation.dtype == "float64"
+        ]
+        guarded = {"epsilon_in_gradient"} & remarks.keys()
+        if observation.group == "training" and like and not guarded:
+            judged = judge_training(observation, like[0], remarks)
+            if judged is not None:
+                verdict, report.diagnosis = judged
+                report.cases.append(verdict)
+                report.verdict = "divergent"
+                report.first_divergence = _divergence(verdict, None)
+
+
+def _divergence(verdict: CaseVerdict, ask_keras: AskKeras | None) -> Divergence:
+    """Describe the first divergent tensor of a case, with Keras's own value."""
+    tensor, observation = verdict.divergent[0], verdict.observation
+    keras = None if tensor.index is None else tensor.right
+    if ask_keras is not None and tensor.index is not None:
+        values = ask_keras(observation.case, observation.dtype, _start_of_step(verdict, tensor))
+        if tensor.name in values:
+            keras = float(values[tensor.name][tensor.index])
+    ulps = None
+    if keras is not None and tensor.ours is not None:
+        spacing = float(np.spacing(np.abs(np.asarray(keras, observation.dtype))))
+        ulps = abs(tensor.ours - keras) / spacing
+    return Divergence(
+        tensor.step,
+        tensor.layer,
+        tensor.tensor,
+        tensor.index,
+        tensor.ours,
+        keras,
+        ulps,
+        None if tensor.index is None else tensor.bound,
+        observation.case.name,
+        observation.dtype,
+    )
+
+
+def _start_of_step(verdict: CaseVerdict, tensor: TensorVerdict) -> Point:
+    """Return where the step of a tensor started: after the update, from the user's weights."""
+    observation = verdict.observation
+    point = observation.case.point(observation.dtype)
+    if not tensor.step:
+        return point
+    weights = {}
+    for name in point.weights:
+        updated = observation.tensors.get(f"0|{name}_updated")
+        weights[name] = (
+            verdict.references["0"][f"{name}_updated"] if updated is None else updated[0]
+        )
+    return Point(weights, point.x, point.y).rounded(observation.dtype)
+
+
+def _missing_tensor(problem: Problem, verdict: CaseVerdict | None) -> Divergence | None:
+    """Describe a tensor that the code did not give."""
+    if not problem.tensor or verdict is None:
+        return None
+    layer, _, tensor = problem.tensor.rpartition("/")
+    observation = verdict.observation
+    nothing = (None, None, None, None, None)
+    return Divergence(
+        problem.step, layer, tensor, *nothing, observation.case.name, observation.dtype
+    )
+
+
+def _refused(observations: list[Observation]) -> dict[str, str]:
+    """Return the cases that a network says it does not know, and what it does not know.
+
+    Nothing is refused if nothing else was answered.
+    """
+    refused: dict[str, str] = {}
+    for observation in observations:
+        if observation.group == "hard" or observation.dtype != "float64":
+            continue
+        architecture = observation.case.architecture
+        words = {architecture.loss, *(layer.activation for layer in dense_layers(architecture))}
+        for problem in observation.problems[:1]:
+            named = sorted(word for word in words if word in problem.sentence)
+            not_implemented = problem.error == "NotImplementedError"
+            if not_implemented or (named and observation.group != "core"):
+                refused[observation.case.name] = ", ".join(named) or observation.case.shape
+    answered = any(not o.problems for o in observations if o.group in ("core", "family"))
+    return refused if answered else {}
+
+
+def _found(findings: Findings, unknown: dict[str, str], report: Report) -> list[str]:
+    """Say in a few lines what was recognised, and what was not."""
+    lines = []
+    if findings.form == "class":
+        lines.append(findings.found[0])
+    elif findings.form == "article":
+        lines.append(f"the article's {', '.join(findings.found)}")
+    if findings.missing:
+        lines.append(f"not found: {', '.join(findings.missing)}")
+    if unknown:
+        lines.append(f"not known to it, so not tried: {', '.join(sorted(set(unknown.values())))}")
+    kept = [
+        dtype
+        for dtype in ("float32", "float64")
+        if any(
+            v.observation.dtype == dtype and dtype in v.observation.dtypes.values()
+            for v in report.cases
+        )
+    ]
+    if any(_LONGDOUBLE in o.dtypes.values() for o in report.longdouble.values()):
+        kept.append("longdouble")
+    if kept:
+        lines.append(f"keeps the precision it is given: {', '.join(kept)}")
+    return lines
+
+
+def _precision_remark(report: Report) -> dict[str, str]:
+    """Remark on code that computes in single precision whatever it is given."""
+    for verdict in report.cases:
+        observation = verdict.observation
+        if observation.dtype != "float64" or observation.group not in ("core", "family"):
+            continue
+        right = [t for t in verdict.tensors if t.scale and t.verdict != "divergent"]
+        scatter = max((t.spread / t.scale for t in right), default=0.0)
+        if "float32" in observation.dtypes.values() or scatter > _SCATTER_OF_SINGLE:
+            return {
+                "single_precision": "given float64, it computes in float32 inside: its results "
+                f"scatter by {scatter:.1g} of their size, and are judged by that"
+            }
+    return {}
+
+
+def _surroundings(findings: Findings, path: Path) -> dict[str, str]:
+    """Remark on what happened around the network: at import, on the terminal, in time."""
+    remarks = {}
+    if findings.import_problem is not None and findings.form:
+        remarks["import"] = (
+            f"{findings.import_problem.sentence}; what the file had defined by then was judged "
+            "(what is to run belongs under if __name__ == '__main__')"
+        )
+    count, text = findings.printed
+    if count:
+        first = next((line.strip() for line in text.splitlines() if line.strip()), "")[:50]
+        remarks["printed"] = f"it prints while it runs ({count:,} bytes, kept away): {first!r} ..."
+    if findings.slow:
+        remarks["slow"] = "the time was over before all cases had been tried"
+    if lines := _lines_with_is(path):
+        remarks["is"] = (
+            f"strings are compared with `is` in line {', '.join(map(str, lines))}, which is true "
+            "only while Python happens to share them; use =="
+        )
+    return remarks
+
+
+def _lines_with_is(path: Path) -> list[int]:
+    """Return the lines that compare a literal by identity, of which Python warns."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            compile(path.read_bytes(), str(path), "exec")
+        except (SyntaxError, ValueError):
+            return []
+    return [w.lineno for w in caught if str(w.message).startswith('"is')]

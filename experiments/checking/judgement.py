@@ -1,0 +1,399 @@
+"""Is a difference rounding? It is if it shrinks with the precision, and if it looks like noise.
+
+A bound derived for one formula cannot judge another formula that is also right. So the noise of
+the user's own code is measured, in four ways, each of which a mistake leaves as it was:
+
+1. the code runs from points perturbed by a few units in the last place: rounding errors are drawn
+   anew, a mistake stays (*spread*);
+2. its float32 error, scaled down to float64: rounding shrinks by 2^29, a mistake does not
+   (*coarser*);
+3. what changes between float64 and longdouble, where the code keeps that (*finer*);
+4. the error of scratchnet in the same precision, and one rounding of the result (*twin*).
+
+What is typical of n roundings is about sqrt(n) u, and the worst is n u (Higham & Mary 2019), so
+the bound is sqrt(n) times the noise; no constant in it is chosen. No noise excuses a tensor that
+has fewer than half of the digits of float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.checking.article import TRAINED_EPOCHS
+from experiments.checking.cases import Case, Point, dense_layers
+from experiments.checking.process import Observation
+from experiments.checking.reference import (
+    ACCURACY,
+    LOSS,
+    Tensors,
+    reference_points,
+    step_tensors,
+    twin_points,
+)
+from scratchnet.architecture import Architecture
+
+Array = NDArray[Any]
+
+_HALF_OF_FLOAT32 = 2.0**-12
+"""Half of the 24 binary digits that float32 has."""
+
+STEPS = ("0", "again", "1")
+"""First step, the same gradients asked for again, and the gradients after one update."""
+
+
+@dataclass(frozen=True)
+class TensorVerdict:
+    """One tensor of one case.
+
+    Attributes
+    ----------
+    key
+        ``"step|full name"``, see `STEPS`; ``train`` for the weights after the article's loop.
+    verdict
+        ``identical``, ``rounding`` or ``divergent``.
+    index
+        Of the element that is furthest off, in Keras's layout; None where the shape is wrong.
+    ours, right
+        The user's value there, and the reference's.
+    max_abs
+        Largest difference.
+    scale
+        Largest element of the reference.
+    max_ulp
+        Largest difference in units in the last place of the element.
+    bound
+        Largest difference that rounding can explain.
+    spread
+        Largest scatter of the error between perturbed points: the noise of the code itself.
+    internal
+        Whether only the user's own code sees the tensor.
+    """
+
+    key: str
+    verdict: str
+    index: tuple[int, ...] | None
+    ours: float | None
+    right: float
+    max_abs: float
+    scale: float
+    max_ulp: float
+    bound: float
+    spread: float
+    internal: bool
+
+    @property
+    def step(self) -> int:
+        """Number of updates made before."""
+        return {"1": 1, "train": TRAINED_EPOCHS}.get(self.key.partition("|")[0], 0)
+
+    @property
+    def name(self) -> str:
+        """Full name of the tensor."""
+        return self.key.partition("|")[2]
+
+    @property
+    def layer(self) -> str:
+        """Name of the layer."""
+        return self.name.rpartition("/")[0]
+
+    @property
+    def tensor(self) -> str:
+        """Short name of the tensor."""
+        return self.name.rpartition("/")[2]
+
+
+@dataclass(frozen=True)
+class CaseVerdict:
+    """One case in one dtype.
+
+    Attributes
+    ----------
+    observation
+        What was observed.
+    tensors
+        In the order of computation.
+    references
+        The reference tensors of the unperturbed point by step, as `STEPS`.
+    """
+
+    observation: Observation
+    tensors: list[TensorVerdict]
+    references: dict[str, Tensors]
+
+    @property
+    def divergent(self) -> list[TensorVerdict]:
+        """The tensors that no rounding explains, in the order of computation."""
+        return [tensor for tensor in self.tensors if tensor.verdict == "divergent"]
+
+    @property
+    def verdict(self) -> str:
+        """The worst verdict of all tensors; of problems too."""
+        if self.divergent or self.observation.problems:
+            return "divergent"
+        first = [t for t in self.tensors if t.key.startswith("0|")]
+        same = bool(first) and all(t.verdict == "identical" for t in first)
+        return "identical" if same else "rounding"
+
+
+def order_of_computation(architecture: Architecture) -> list[str]:
+    """Return the full names of a step's tensors in the order in which they are computed."""
+    names = [layer.name for layer in dense_layers(architecture)]
+    forward = [f"{n}/{t}" for n in names for t in ("pre_activation", "activation")]
+    backward = [f"{n}/{w}_gradient" for n in reversed(names) for w in ("kernel", "bias")]
+    return [*forward, LOSS, ACCURACY, *backward]
+
+
+def keys_in_order(architecture: Architecture) -> list[str]:
+    """Return every key of a case in the order of computation."""
+    names = order_of_computation(architecture)
+    updated = [f"0|{name}_updated" for name in architecture.weight_shapes()]
+    return [
+        *(f"0|{name}" for name in names),
+        *(f"again|{name}" for name in names),
+        *updated,
+        *(f"1|{name}" for name in names),
+    ]
+
+
+def longest_chain(case: Case) -> int:
+    """Return about how many roundings lie between the inputs of a step and its last tensor."""
+    architecture = case.architecture
+    inputs = [shape[0] for shape in architecture.shapes()[:-1]]
+    units = [layer.units for layer in dense_layers(architecture)]
+    # Each layer sums over inputs, units and batch, and applies a function and its derivative.
+    return sum(inputs) + sum(units) + 8 * len(units) + case.batch_size + 8
+
+
+def judge(
+    observation: Observation,
+    coarser: Observation | None = None,
+    finer: Observation | None = None,
+) -> CaseVerdict:
+    """Judge every tensor of a case.
+
+    Parameters
+    ----------
+    observation
+        In float64 or float32.
+    coarser, finer
+        The same case in float32 and longdouble, for float64.
+    """
+    case = observation.case
+    references, twins = _references(observation)
+    verdicts: list[TensorVerdict] = []
+    for key in keys_in_order(case.architecture):
+        step, _, name = key.partition("|")
+        if key in observation.tensors and step in references:
+            count = len(observation.tensors[key])
+            right = np.stack([tensors[name] for tensors in references[step][:count]])
+            # The twin may not have made all the points.
+            twin = max(_distance(t[name], r) for t, r in zip(twins[step], right, strict=False))
+            verdict = _judge_tensor(key, observation, right, twin, coarser, finer)
+            # The second call is made once, so its noise is that of the first.
+            like = next((v for v in verdicts if v.key == f"0|{name}"), verdict)
+            verdicts.append(_within(verdict, like.bound) if step == "again" else verdict)
+    verdicts = _blame_gradient_for_shape(verdicts, observation)
+    verdicts = _without_harmless(verdicts, case)
+    return CaseVerdict(
+        observation, verdicts, {step: tensors[0] for step, tensors in references.items()}
+    )
+
+
+def _judge_tensor(
+    key: str,
+    observation: Observation,
+    right: Array,
+    twin: float,
+    coarser: Observation | None,
+    finer: Observation | None,
+) -> TensorVerdict:
+    """Judge one tensor; `right` has the points along its first axis, as the observation."""
+    case, dtype = observation.case, observation.dtype
+    ours = observation.tensors[key]
+    roundoff = float(np.finfo(dtype).eps) / 2
+    scale = float(np.max(np.abs(right[0]))) if right[0].size else 0.0
+    internal = key in observation.internal
+    if ours.shape[1:] != right.shape[1:]:
+        return TensorVerdict(
+            key, "divergent", None, None, 0.0, np.inf, scale, np.inf, 0.0, 0.0, internal
+        )
+    with np.errstate(all="ignore"):
+        error = ours.astype(np.longdouble) - right
+        finite = np.all(np.isfinite(error), axis=tuple(range(1, error.ndim)))
+        spread = 0.0
+        if finite.sum() > 2:
+            centred = error[finite] - error[finite].mean(axis=0)
+            spread = float(np.max(np.abs(centred)))
+        noises = [twin, roundoff * scale, spread]
+        if coarser is not None and coarser.dtypes.get(key) == "float32":
+            noises.append(_error_in(coarser, key) * 2.0**-29)
+        if finer is not None and finer.dtypes.get(key) == str(np.dtype(np.longdouble)):
+            noises.append(_distance(ours[0], finer.tensors[key][0]))
+    factor = float(np.sqrt(longest_chain(case)))
+    usual = factor * max(twin, roundoff * scale)
+    noise = max((n for n in noises if np.isfinite(n)), default=0.0)
+    bound = max(usual, min(factor * noise, scale * _HALF_OF_FLOAT32))
+
+    distances = np.abs(error[0])
+    flat = int(np.argmax(np.where(np.isnan(distances), np.inf, distances)))
+    index = tuple(int(i) for i in np.unravel_index(flat, distances.shape))
+    value, expected = float(ours[0][index]), float(right[0][index])
+    furthest = float(distances[index])
+    # NaN is beyond every bound.
+    verdict = "rounding" if furthest <= bound else "divergent"
+    spacing = float(np.spacing(np.abs(np.asarray(expected, dtype))))
+    return TensorVerdict(
+        key,
+        verdict,
+        index,
+        value,
+        expected,
+        furthest,
+        scale,
+        furthest / spacing,
+        bound,
+        spread,
+        internal,
+    )
+
+
+def _within(verdict: TensorVerdict, bound: float) -> TensorVerdict:
+    """Judge a tensor by another bound."""
+    if verdict.index is None:
+        return verdict
+    word = "rounding" if verdict.max_abs <= bound else "divergent"
+    return replace(verdict, verdict=word, bound=bound)
+
+
+def _references(
+    observation: Observation,
+) -> tuple[dict[str, list[Tensors]], dict[str, list[Tensors]]]:
+    """Return the reference and the twin at every point, for each step that can be judged.
+
+    After the update both start from the user's own weights, so that an error in the first step is
+    not counted again.
+    """
+    case, dtype = observation.case, observation.dtype
+    first, twin = reference_points(case, dtype), twin_points(case, dtype)
+    references, twins = {"0": first, "again": first}, {"0": twin, "again": twin}
+    seen = [len(values) for key, values in observation.tensors.items() if key.startswith("1|")]
+    starts = []
+    for i, point in enumerate(case.points(dtype, min(seen, default=0))):
+        weights = {}
+        for name in point.weights:
+            updated = observation.tensors.get(f"0|{name}_updated")
+            mine = first[i][f"{name}_updated"] if updated is None else updated[i : i + 1][0]
+            if mine.shape != point.weights[name].shape or not np.all(np.isfinite(mine)):
+                return references, twins
+            weights[name] = mine
+        starts.append(Point(weights, point.x, point.y))
+    if starts:
+        references["1"], twins["1"] = (
+            [
+                step_tensors(case.architecture, start, case.learning_rate, precision)
+                for start in chosen
+            ]
+            for precision, chosen in (("longdouble", starts), (dtype, starts[:1]))
+        )
+    return references, twins
+
+
+def _error_in(observation: Observation, key: str) -> float:
+    """Return the largest error of a tensor of the first step in another dtype."""
+    step, _, name = key.partition("|")
+    if step == "1" or key not in observation.tensors:
+        return 0.0
+    right = reference_points(observation.case, observation.dtype)
+    return max(
+        (
+            _distance(values, tensors[name])
+            for values, tensors in zip(observation.tensors[key], right, strict=False)
+        ),
+        default=0.0,
+    )
+
+
+def _distance(a: Array, b: Array) -> float:
+    """Return the largest difference; NaN counts as infinite, another shape as 0."""
+    if np.shape(a) != np.shape(b):
+        return 0.0
+    with np.errstate(all="ignore"):
+        difference = np.abs(np.asarray(a, np.longdouble) - b)
+    return float(np.max(np.where(np.isnan(difference), np.inf, difference), initial=0.0))
+
+
+def _blame_gradient_for_shape(
+    verdicts: list[TensorVerdict], observation: Observation
+) -> list[TensorVerdict]:
+    """Call a bias gradient of an odd shape divergent if the update stumbles over it."""
+    stumbles = any(problem.where == "update" for problem in observation.problems)
+    spoilt = {
+        v.key.replace("_updated", "_gradient")
+        for v in verdicts
+        if (v.tensor == "bias_updated" and v.index is None)
+        or (stumbles and v.tensor == "bias_gradient" and observation.tensors[v.key][0].size > 1)
+    }
+    return [
+        replace(v, verdict="divergent", index=None, ours=None)
+        if v.key in spoilt and v.key in observation.odd_shapes
+        else v
+        for v in verdicts
+    ]
+
+
+def _without_harmless(verdicts: list[TensorVerdict], case: Case) -> list[TensorVerdict]:
+    """Forgive what is off inside while the prediction that comes of it is right.
+
+    A relu that works in place, for one, leaves activations where the memory says Z.
+    """
+    last = f"{dense_layers(case.architecture)[-1].name}/activation"
+    wrong = {v.key for v in verdicts if v.verdict == "divergent"}
+    return [
+        replace(v, verdict="rounding")
+        if v.internal and f"{v.key.partition('|')[0]}|{last}" not in wrong
+        else v
+        for v in verdicts
+    ]
+
+
+def confirm_against_keras(verdict: CaseVerdict, keras: Tensors) -> tuple[CaseVerdict, list[str]]:
+    """Hold the reference of the first step against Keras, and mark what is identical to Keras.
+
+    Returns
+    -------
+    tuple
+        The verdict, and the names of the tensors where reference and Keras are not the same.
+    """
+    observation = verdict.observation
+    case, dtype = observation.case, observation.dtype
+    right, twin = reference_points(case, dtype)[0], twin_points(case, dtype)[0]
+    roundoff = float(np.finfo(dtype).eps) / 2
+    factor = float(np.sqrt(longest_chain(case)))
+    doubtful = []
+    for name, value in keras.items():
+        if name in right:
+            noise = max(
+                _distance(twin[name], right[name]), roundoff * float(np.max(np.abs(right[name])))
+            )
+            if not _distance(value, right[name]) <= factor * noise:
+                doubtful.append(name)
+
+    def marked(tensor: TensorVerdict) -> TensorVerdict:
+        same = tensor.verdict == "rounding" and tensor.name in keras
+        if same and np.array_equal(observation.tensors[tensor.key][0], keras[tensor.name]):
+            return replace(tensor, verdict="identical")
+        return tensor
+
+    tensors = [marked(t) if t.key[:2] == "0|" else t for t in verdict.tensors]
+    return replace(verdict, tensors=tensors), doubtful
+
+
+def worst(verdicts: Iterator[str] | list[str]) -> str:
+    """Return the worst of several verdicts."""
+    ranks = ("identical", "rounding", "undecidable", "divergent")
+    return max(verdicts, key=ranks.index, default="undecidable")

@@ -1,0 +1,133 @@
+"""The known mistakes: what each one replaces in a step, and how it is told.
+
+Codes are those of `experiments.parity.diagnosis` wherever the mistake is the same. The entries
+stand in three files, by where in a step the mistake is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from experiments.checking.replay import Array, At, Value
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A known mistake.
+
+    Attributes
+    ----------
+    code
+        For machines.
+    sentence
+        For people; ``{m}`` stands for the batch size, ``{units}`` for the number of outputs.
+    places
+        See `experiments.checking.replay.PLACES`; several where one slip shows in all of them.
+    value
+        What the mistaken code computes.
+    activations, losses
+        Layers and losses that can have it, by name; empty for all.
+    """
+
+    code: str
+    sentence: str
+    places: tuple[str, ...]
+    value: Value
+    activations: tuple[str, ...] = ()
+    losses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Factor:
+    """A number that a tensor may be off by.
+
+    Attributes
+    ----------
+    code, sentence
+        As of a `Mistake`; the sentence goes on from its subject.
+    number
+        The number, from the place where it is wrong.
+    """
+
+    code: str
+    sentence: str
+    number: Callable[[At], Any]
+
+    def at(self, place: At) -> Array:
+        """Return the right value times the number."""
+        value: Array = place.right * self.number(place)
+        return value
+
+
+FACTORS = (
+    Factor("sign", "has the wrong sign", lambda _: -1),
+    Factor("zero", "is all zero: never computed, or never stored", lambda _: 0),
+    Factor(
+        "batch_size_missing",
+        "is not divided by the batch size ({m}): it is a sum where Keras takes the mean",
+        lambda at: at.m,
+    ),
+    Factor(
+        "batch_size_twice",
+        "is divided by the batch size ({m}) once too often",
+        lambda at: 1 / at.m,
+    ),
+    Factor("factor_2", "is twice what it should be", lambda _: 2),
+    Factor("factor_half", "is half of what it should be", lambda _: 0.5),
+    Factor(
+        "batch_size_minus_one",
+        "is divided by m - 1 instead of the batch size m = {m}",
+        lambda at: at.m / (at.m - 1),
+    ),
+    Factor(
+        "batch_size_plus_one",
+        "is divided by m + 1 instead of the batch size m = {m}",
+        lambda at: at.m / (at.m + 1),
+    ),
+    Factor(
+        "units_missing", "is not divided by the number of outputs ({units})", lambda at: at.units
+    ),
+    Factor(
+        "units_twice",
+        "is divided by the number of outputs ({units}) once too often",
+        lambda at: np.longdouble(1) / at.units,
+    ),
+    Factor(
+        "size_missing",
+        "is a sum over batch and outputs, not a mean",
+        lambda at: at.m * at.units,
+    ),
+    Factor(
+        "sign_batch_size",
+        "has the wrong sign, and is not divided by the batch size ({m})",
+        lambda at: -at.m,
+    ),
+    Factor(
+        "batch_size_and_half",
+        "is divided by twice the batch size ({m}) once too often",
+        lambda at: 0.5 / at.m,
+    ),
+)
+
+
+def entry(
+    place: str,
+    code: str,
+    sentence: str,
+    value: Value,
+    activations: str = "",
+    losses: str = "",
+) -> Mistake:
+    """Make a `Mistake` at one place; names of activations and losses are split at spaces."""
+    return Mistake(
+        code, sentence, (place,), value, tuple(activations.split()), tuple(losses.split())
+    )
+
+
+BINARY = "binary_crossentropy"
+ROWS = "categorical_crossentropy sparse_categorical_crossentropy"
+SQUARED = "mean_squared_error"

@@ -1,0 +1,206 @@
+"""The report for people: a table by layer and tensor, and sentences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rich.console import Console, Group, RenderableType
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from experiments.checking.judgement import CaseVerdict, TensorVerdict, worst
+from experiments.checking.reference import reference_points
+from experiments.checking.report import Divergence, Report
+
+_COLOURS = {
+    "identical": "green",
+    "rounding": "green",
+    "undecidable": "yellow",
+    "divergent": "bold red",
+}
+
+_ARTICLE_NAMES = {
+    "pre_activation": "Z",
+    "activation": "A",
+    "kernel_gradient": "dW",
+    "bias_gradient": "db",
+    "kernel_updated": "W",
+    "bias_updated": "b",
+}
+
+
+def print_report(report: Report, name: str, console: Console) -> None:
+    """Print a report.
+
+    Parameters
+    ----------
+    report
+        What to print.
+    name
+        What was checked, as the user named it.
+    console
+        Where to.
+    """
+    console.print(f"[bold]{escape(name)}[/bold]")
+    for line in report.found:
+        _say(console, line)
+    console.print()
+    if report.cases:
+        console.print(_table(report))
+        console.print()
+    colour = _COLOURS[report.verdict]
+    count = len({v.observation.case.name for v in report.cases})
+    cases = f" ({count} cases)" if count else ""
+    console.print(f"Verdict: [{colour}]{report.verdict}[/{colour}]{cases}")
+    if report.verdict in ("identical", "rounding"):
+        _say(
+            console,
+            "Equal to Keras: every difference is as small as rounding makes it.",
+        )
+    if report.first_divergence is not None:
+        console.print("First divergence")
+        for line in _describe(report.first_divergence, report.form):
+            _say(console, line)
+    if report.diagnosis is not None:
+        console.print("Diagnosis")
+        _say(console, f"{report.diagnosis.sentence} [{report.diagnosis.code}]")
+    elif report.verdict == "divergent":
+        console.print("Diagnosis")
+        _say(console, "no known mistake explains it")
+    if report.remarks:
+        console.print("Remarks")
+        for remark in report.remarks:
+            _say(console, remark, "- ")
+
+
+def _say(console: Console, sentence: str, bullet: str = "") -> None:
+    """Print a sentence, its lines all indented."""
+    grid = Table.grid(padding=0)
+    grid.add_row("  " + bullet, Text(sentence))
+    console.print(grid)
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One tensor over all cases, in the order of computation."""
+
+    step: int
+    layer: str
+    tensor: str
+
+
+def _table(report: Report) -> RenderableType:
+    table = Table(
+        box=None,
+        pad_edge=False,
+        caption="largest difference from Keras, relative to the tensor, over all cases",
+        caption_justify="left",
+    )
+    for column in ("layer", "tensor"):
+        table.add_column(column, no_wrap=True)
+    for column in ("float32", "float64", "longdouble", "bound"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    previous = ""
+    for row, verdicts in _rows(report).items():
+        words = worst([tensor.verdict for _, tensor in verdicts])
+        step = f"{row.tensor}, step {row.step}" if row.step else row.tensor
+        in_float64 = [(v, t) for v, t in verdicts if v.observation.dtype == "float64"]
+        table.add_row(
+            row.layer if row.layer != previous else "",
+            step,
+            _largest([t for v, t in verdicts if v.observation.dtype == "float32"]),
+            _largest([t for _, t in in_float64]),
+            _in_longdouble(report, in_float64),
+            _bound([t for _, t in in_float64]),
+            f"[{_COLOURS[words]}]{words}[/{_COLOURS[words]}]",
+        )
+        previous = row.layer
+    return Padding(Group(table), (0, 0, 0, 2))
+
+
+def _rows(report: Report) -> dict[_Row, list[tuple[CaseVerdict, TensorVerdict]]]:
+    """Collect each tensor over all cases; the second call counts with the first.
+
+    Steps after the first are shown only where they diverge.
+    """
+    rows: dict[_Row, list[tuple[CaseVerdict, TensorVerdict]]] = {}
+    deepest = max(report.cases, key=lambda v: len(v.tensors))
+    ordered = [deepest, *(v for v in report.cases if v is not deepest)]
+    for verdict in ordered:
+        for tensor in verdict.tensors:
+            row = _Row(tensor.step, tensor.layer, tensor.tensor)
+            rows.setdefault(row, []).append((verdict, tensor))
+    return {
+        row: verdicts
+        for row, verdicts in rows.items()
+        if not row.step or any(t.verdict == "divergent" for _, t in verdicts)
+    }
+
+
+def _relative(distance: float, scale: float) -> float:
+    if not scale:
+        return 0.0 if not distance else float("inf")
+    return distance / scale
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return ""
+    return "0" if value == 0 else f"{value:.1e}"
+
+
+def _largest(tensors: list[TensorVerdict]) -> str:
+    if any(t.index is None for t in tensors):
+        return "shape"
+    return _number(max((_relative(t.max_abs, t.scale) for t in tensors), default=None))
+
+
+def _bound(tensors: list[TensorVerdict]) -> str:
+    return _number(max((_relative(t.bound, t.scale) for t in tensors if t.scale), default=None))
+
+
+def _in_longdouble(report: Report, verdicts: list[tuple[CaseVerdict, TensorVerdict]]) -> str:
+    """Return the largest difference in longdouble, where the code keeps that."""
+    largest: float | None = None
+    for verdict, tensor in verdicts:
+        observation = report.longdouble.get(verdict.observation.case.name)
+        if observation is None or not tensor.key.startswith("0|") or not tensor.scale:
+            continue
+        if observation.dtypes.get(tensor.key) in (None, "float32", "float64"):
+            continue
+        ours = observation.tensors[tensor.key][0]
+        right = reference_points(observation.case, "float64")[0][tensor.name]
+        if ours.shape == right.shape:
+            distance = float(abs(ours - right).max(initial=0))
+            largest = max(largest or 0.0, distance / tensor.scale)
+    return _number(largest)
+
+
+def _describe(first: Divergence, form: str) -> list[str]:
+    """Say where the first divergence is, and how large."""
+    index = "" if first.index in (None, ()) else str(list(first.index or ()))
+    name = f"{first.layer}/{first.tensor}{index}" if first.layer != "loss" else "the loss"
+    yours = _in_the_users_words(first) if form == "article" else ""
+    lines = [f"step {first.step}, {name}{yours}; {first.case}, {first.dtype}"]
+    if first.ours is not None and first.keras is not None and first.ulps is not None:
+        lines.append(f"yours {first.ours!r}, Keras {first.keras!r}: {first.ulps:.3g} ulps apart")
+        lines.append(
+            f"rounding explains a difference of {first.bound:.2g} here, and this is "
+            f"{abs(first.ours - first.keras):.2g}"
+        )
+    return lines
+
+
+def _in_the_users_words(first: Divergence) -> str:
+    """Return the article's own name of a tensor, in the article's layout."""
+    letter = _ARTICLE_NAMES.get(first.tensor)
+    number = first.layer.rpartition("_")[2]
+    if letter is None or not number.isdigit():
+        return ""
+    if not first.index:
+        return f" (your {letter}{number})"
+    index = first.index[::-1] if len(first.index) > 1 else (first.index[0], 0)
+    return f" (your {letter}{number}{list(index)})"

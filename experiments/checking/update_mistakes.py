@@ -1,0 +1,92 @@
+"""Mistakes in the step of gradient descent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from experiments.checking.mistakes import Mistake, entry
+from experiments.checking.replay import Value
+
+_STEPS: tuple[tuple[str, str, Value], ...] = (
+    (
+        "ascent",
+        "{W} climb: the gradient is added where it is to be subtracted",
+        lambda at: at.weight + at.rate * at.gradient,
+    ),
+    (
+        "rate_missing",
+        "the learning rate is missing in the update of {W}",
+        lambda at: at.weight - at.gradient,
+    ),
+    ("not_updated", "{W} are not updated", lambda at: at.weight),
+    ("overwritten", "{W} are replaced by the step", lambda at: -at.rate * at.gradient),
+    ("overwritten", "{W} are replaced by the step", lambda at: at.rate * at.gradient),
+    ("overwritten", "{W} are replaced by their gradient", lambda at: at.gradient),
+    (
+        "batch_size_twice",
+        "the gradient is divided by the batch size ({m}) once more in the update of {W}",
+        lambda at: at.weight - at.rate * at.gradient / at.m,
+    ),
+    (
+        "batch_size_missing",
+        "the gradient is multiplied by the batch size ({m}) in the update of {W}",
+        lambda at: at.weight - at.rate * at.gradient * at.m,
+    ),
+    (
+        "twice",
+        "{W} are updated twice, or by twice the step",
+        lambda at: at.weight - 2 * at.rate * at.gradient,
+    ),
+    (
+        "factor_half",
+        "{W} are updated by half of the step",
+        lambda at: at.weight - at.rate * at.gradient / 2,
+    ),
+    (
+        "rate_squared",
+        "the learning rate is squared in the update of {W}",
+        lambda at: at.weight - at.rate**2 * at.gradient,
+    ),
+    (
+        "sign_only",
+        "only the sign of the gradient is used in the update of {W}",
+        lambda at: at.weight - at.rate * np.sign(at.gradient),
+    ),
+    (
+        "weights_for_gradient",
+        "{W} are subtracted from themselves in place of their gradient",
+        lambda at: at.weight - at.rate * at.weight,
+    ),
+    (
+        "multiplied",
+        "{W} are multiplied by the step",
+        lambda at: at.weight * at.rate * at.gradient,
+    ),
+)
+
+
+def update_mistakes() -> Iterator[Mistake]:
+    """Yield the mistakes in updated weights."""
+    both = ("kernel_updated", "bias_updated")
+    for code, sentence, value in _STEPS:
+        for words, places in (
+            ("the weights", both),
+            ("the kernels", both[:1]),
+            ("the biases", both[1:]),
+        ):
+            yield Mistake(code, sentence.replace("{W}", words), places, value)
+    for distance, which in ((1, "after"), (-1, "before")):
+        for place in both:
+            short = place.removesuffix("_updated")
+            yield entry(
+                place,
+                "wrong_layer",
+                f"the {short} is updated with the gradient of the layer {which} it",
+                _by_neighbours_gradient(f"{short}_gradient", distance),
+            )
+
+
+def _by_neighbours_gradient(name: str, distance: int) -> Value:
+    return lambda at: at.weight - at.rate * at.neighbour(name, distance)
