@@ -60,7 +60,7 @@ CONVENTIONS: dict[str, Conventions] = {
         divides_sparse_first=True,
         passes_at_clip=1.0,
         rounds_settings=False,
-        float32_operations=frozenset({"mean", "divide_no_nan"}),
+        float32_operations=frozenset({"mean", "divide_no_nan", "matmul"}),
     ),
 }
 """By the name of the backend, as in ``KERAS_BACKEND``."""

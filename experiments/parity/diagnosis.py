@@ -15,14 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.parity.reference import (
-    BACKWARD,
-    FORWARD,
-    LOSS,
-    Tensors,
-    dense_targets,
-    reference_step,
-)
+from experiments.parity.formulas import BACKWARD, FORWARD, LOSS, Tensors
+from experiments.parity.reference import dense_targets, reference_step
 from experiments.parity.rounding import Bounded, Precision, matmul
 from experiments.parity.trace import Snapshot
 from scratchnet.architecture import Architecture
@@ -336,7 +330,8 @@ def _output(scene: Scene, fused: bool) -> Bounded:
 def _other_path(scene: Scene) -> tuple[Bounded, Bounded]:
     """Return loss and gradient by the path, fused or clipped, that Keras does not take here."""
     fused = not scene.architecture.fused
-    return LOSS[scene.architecture.loss, fused](_output(scene, fused), scene.targets)
+    formula = LOSS[scene.architecture.loss, fused]
+    return formula(_output(scene, fused), scene.targets, scene.architecture.conventions)
 
 
 _EPSILONS = (1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12, 1e-15, 1e-16)

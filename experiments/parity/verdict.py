@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.parity.diagnosis import diagnose
-from experiments.parity.reference import Tensors, reference_step
+from experiments.parity.formulas import Tensors
+from experiments.parity.reference import reference_step
 from experiments.parity.rounding import Bounded
 from experiments.parity.trace import ParityRow, Snapshot, local_trace, restored_state
 from keras_baseline.tracing import KerasStep

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from experiments.parity.reference import BACKWARD, FORWARD, LOSS, UPDATE, reference_step
+from experiments.parity.formulas import BACKWARD, FORWARD, LOSS, TENSORFLOW
+from experiments.parity.formulas.optimizers import update
+from experiments.parity.reference import reference_step
 from experiments.parity.rounding import Precision
 from experiments.parity.trace import Snapshot
 from keras_baseline.optimizers import build_optimizer
@@ -265,7 +267,9 @@ def test_loss_stays_within_its_bound(name, fused, dtype):
                 targets = draw(kind, shape, dtype, random)
             given = targets.argmax(axis=1)[:, None] if LOSSES[name].sparse else targets
             y = targets.astype(dtype)
-            loss, gradient = LOSS[name, fused](precision.exact(output), precision.exact(y))
+            loss, gradient = LOSS[name, fused](
+                precision.exact(output), precision.exact(y), TENSORFLOW
+            )
             for side_loss, side_gradient in losses_of(name, fused, output, given):
                 assert_within(loss, side_loss, f"{name} of {kind} {shape}")
                 assert_within(gradient, side_gradient, f"{name} gradient of {kind} {shape}")
@@ -371,8 +375,8 @@ def test_update_stays_within_its_bound(name, dtype):
                 if kind == "cancelling" and "momentum" in slots and isinstance(rule, SGD):
                     slots["momentum"] = (g * rule.learning_rate / rule.momentum).astype(dtype)
                 exact = {slot: precision.exact(value) for slot, value in slots.items()}
-                updated, new_slots = UPDATE[type(rule)](
-                    rule, precision.exact(w), precision.exact(g), exact, t
+                updated, new_slots = update(
+                    rule, precision.exact(w), precision.exact(g), exact, t, TENSORFLOW
                 )
                 reference = {"weight": updated} | new_slots
                 if t < 1000:

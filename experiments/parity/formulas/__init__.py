@@ -1,0 +1,12 @@
+"""What Keras computes, as plain formulas on `Bounded` arrays: the judge's own copy.
+
+Written apart from `scratchnet`, and slow, so that a mistake there cannot hide here. A module per
+family, an entry per activation, loss and optimizer; the formulas are in their docstrings in
+`scratchnet`.
+"""
+
+from experiments.parity.formulas.activations import BACKWARD, FORWARD
+from experiments.parity.formulas.losses import LOSS, TENSORFLOW
+from experiments.parity.formulas.optimizers import UPDATE, Tensors
+
+__all__ = ["BACKWARD", "FORWARD", "LOSS", "TENSORFLOW", "UPDATE", "Tensors"]

@@ -1,0 +1,53 @@
+"""Activations: forward of ``z``, backward of ``(z, a, da)``, all ``(samples, units)``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from experiments.parity.rounding import Bounded, select
+
+
+def _sigmoid(z: Bounded) -> Bounded:
+    e = (-z.abs()).exp()
+    return select(z.value >= 0, 1 / (1 + e), e / (1 + e))
+
+
+def _softmax(z: Bounded) -> Bounded:
+    # Any shift gives the same softmax, so an error in the maximum does not matter.
+    e = (z - np.max(z.value, axis=1, keepdims=True)).exp()
+    softmax: Bounded = e / e.sum(axis=1, keepdims=True)
+    return softmax
+
+
+def _relu_backward(z: Bounded, _a: Bounded, da: Bounded) -> Bounded:
+    # A number that may be flushed to 0 may lose its branch too.
+    uncertain = (z.size <= z.branch) & (z.branch > 0)
+    return da.passes(z.value > 0, uncertain)
+
+
+def _tanh_backward(_z: Bounded, a: Bounded, da: Bounded) -> Bounded:
+    # JAX computes (da + da a) (1 - a): da a rounds, and the sum may cancel.
+    other_form = a.precision.roundoff * np.abs(da.size * a.size * (1 - a.value))
+    return (da * (1 - a * a)).widen(other_form.astype(np.float64))
+
+
+def _softmax_backward(_z: Bounded, a: Bounded, da: Bounded) -> Bounded:
+    return a * (da - (a * da).sum(axis=1, keepdims=True))
+
+
+FORWARD: dict[str, Callable[[Bounded], Bounded]] = {
+    "linear": lambda z: z,
+    "relu": lambda z: z.relu(),
+    "sigmoid": _sigmoid,
+    "tanh": lambda z: z.tanh(),
+    "softmax": _softmax,
+}
+BACKWARD: dict[str, Callable[[Bounded, Bounded, Bounded], Bounded]] = {
+    "linear": lambda _z, _a, da: da,
+    "relu": _relu_backward,
+    "sigmoid": lambda _z, a, da: da * a * (1 - a),
+    "tanh": _tanh_backward,
+    "softmax": _softmax_backward,
+}
