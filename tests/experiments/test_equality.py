@@ -19,7 +19,7 @@ def workload(optimizer, architecture=BINARY):
 def found_after_training(task, trained, epochs=2, adam="keras"):
     """The difference between a task's reference and scratchnet trained on another task."""
     implementation = ScratchnetFit(trained)
-    implementation.train(epochs, lambda epochs: None)
+    implementation.train(epochs, lambda _: None)
     expected = equality.reference(task, epochs, adam)
     return equality.difference(
         expected, implementation.weights(), implementation.loss(), implementation.loss_is
@@ -36,7 +36,7 @@ def test_scratchnet_equals_itself(optimizer, units):
 def test_the_articles_formulas_are_within_rounding():
     task = workload("sgd").task()
     implementation = ArticleNumPy(task)
-    implementation.train(2, lambda epochs: None)
+    implementation.train(2, lambda _: None)
     expected = equality.reference(task, 2)
     weights, loss = implementation.weights(), implementation.loss()
     assert equality.difference(expected, weights, loss, "last batch") == ""
@@ -73,7 +73,7 @@ def test_another_meaning_of_adam_is_found():
 def test_a_loss_of_another_meaning_is_found():
     task = workload("sgd").task()
     implementation = ScratchnetFit(task)
-    implementation.train(1, lambda epochs: None)
+    implementation.train(1, lambda _: None)
     expected = equality.reference(task, 1)
     message = equality.difference(
         expected, implementation.weights(), implementation.loss(), "last batch"

@@ -26,12 +26,16 @@ def measured(seconds):
     }
 
 
+def steady(job, variables):
+    return measured(1.0)
+
+
 def run(cells, run_job, **settings):
     started = []
     timing.run_cells(
         cells,
         **({"time_limit": 60.0, "seed": 0} | settings),
-        on_process=lambda cell, peer: started.append(peer),
+        on_process=lambda _, peer: started.append(peer),
         run_job=run_job,
     )
     return started
@@ -55,7 +59,7 @@ def test_rounds_go_on_until_the_interval_is_narrow():
 
 def test_steady_times_need_three_rounds():
     cell = Cell(SMALL, 1, ["sklearn"])
-    run([cell], lambda job, variables: measured(1.0 if job["peer"] == "scratchnet" else 0.5))
+    run([cell], lambda job, _: measured(1.0 if job["peer"] == "scratchnet" else 0.5))
     assert cell.rounds == 3
     found = cell.comparison("sklearn")
     assert (found.pairs, found.verdict) == (3, "slower")
@@ -76,7 +80,7 @@ def test_a_settled_peer_runs_no_more():
 
 def test_every_second_round_reverses_the_one_before():
     cell = Cell(SMALL, 1, ["sklearn", "article_numpy", "jax_step"])
-    started = run([cell], lambda job, variables: measured(1.0))
+    started = run([cell], steady)
     first, second = started[:4], started[4:8]
     assert sorted(first) == ["article_numpy", "jax_step", "scratchnet", "sklearn"]
     assert second == first[::-1]
@@ -85,7 +89,7 @@ def test_every_second_round_reverses_the_one_before():
 def test_orders_follow_the_seed():
     def started(seed):
         cell = Cell(SMALL, 1, ["sklearn", "article_numpy", "jax_step"])
-        return run([cell], lambda job, variables: measured(1.0), seed=seed)
+        return run([cell], steady, seed=seed)
 
     assert started(1) == started(1)
     assert len({tuple(started(seed)) for seed in range(6)}) > 1
@@ -119,7 +123,7 @@ def test_an_implementation_that_computes_something_else_is_not_timed():
 
 def test_nothing_but_a_first_round_begins_after_the_time_limit():
     cells = [Cell(SMALL, 1, ["sklearn"]), Cell(SMALL, 2, ["sklearn"])]
-    run(cells, lambda job, variables: measured(1.0), time_limit=0.0)
+    run(cells, steady, time_limit=0.0)
     assert [cell.rounds for cell in cells] == [1, 0]
 
 
@@ -133,7 +137,7 @@ def test_everybody_gets_the_same_threads_and_processors():
 
 def test_the_median_of_the_segments_counts():
     cell = Cell(SMALL, 1, ["sklearn"])
-    run([cell], lambda job, variables: measured(2.0))
+    run([cell], lambda *_: measured(2.0))
     assert cell.timings["sklearn"][0].median == 2.0
 
 
@@ -163,7 +167,7 @@ def test_a_process_that_hangs_is_ended(monkeypatch):
 class Counting(Implementation):
     """Counts epochs, and the calls of train."""
 
-    def __init__(self, task=None):
+    def __init__(self):
         self.calls = []
 
     def train(self, epochs, on_epochs):
@@ -201,7 +205,7 @@ def test_what_reports_once_is_called_once_a_segment():
 
 def test_timings_are_plain_data():
     cell = Cell(SMALL, 1, ["sklearn"])
-    run([cell], lambda job, variables: measured(1.0))
+    run([cell], steady)
     rows = json.loads(json.dumps(timing.timing_table([cell])))
     assert {(row["peer"], row["round"]) for row in rows} == {
         (peer, r) for peer in ("scratchnet", "sklearn") for r in range(3)

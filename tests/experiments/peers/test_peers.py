@@ -36,7 +36,7 @@ def test_every_peer_reaches_scratchnets_weights_and_loss(name, workload):
     module, class_name = peer.implementation.split(":")
     task = workload.task()
     implementation = getattr(importlib.import_module(module), class_name)(task)
-    implementation.train(workload.checked_epochs, lambda epochs: None)
+    implementation.train(workload.checked_epochs, lambda _: None)
     expected = equality.reference(task, workload.checked_epochs, peer.adam)
     weights, loss = implementation.weights(), implementation.loss()
     assert equality.difference(expected, weights, loss, implementation.loss_is) == ""
