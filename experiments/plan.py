@@ -164,7 +164,7 @@ class Trial:
             made["batch_size"] = None
         made.setdefault("shuffle_seed", None)
         backend = made.pop("backend")
-        _check_backend(backend)
+        check_backend(backend)
         parts: list[tuple[str, Callable[[Any], Any]]] = [
             ("architecture", partial(_architecture, backend=backend)),
             ("dataset", _dataset),
@@ -379,7 +379,14 @@ def _architecture(table: Any, backend: str) -> Architecture:
 _INITIALIZERS = ("kernel_initializer", "bias_initializer")
 
 
-def _check_backend(backend: Any) -> None:
+def check_backend(backend: Any) -> None:
+    """Require a backend of Keras that is installed.
+
+    Raises
+    ------
+    PlanError
+        If it is none, or not installed; the message says what to do.
+    """
     try:
         check_choice("backend", backend, CONVENTIONS)
     except ArchitectureError as error:

@@ -1,0 +1,1 @@
+"""Random comparisons: drawn, judged, made small where they fail, and driven to the worst."""

@@ -1,0 +1,121 @@
+"""Random trials: small networks of every kind on data that are often unreasonable.
+
+A case is a `Trial`, so a plan can hold it and `experiments.run` can repeat it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from experiments.datasets import DatasetSpecification
+from experiments.plan import DTYPES, Trial
+from experiments.random_data import LABELS, VALUES
+from scratchnet.activations import ACTIVATIONS
+from scratchnet.architecture import Architecture
+from scratchnet.errors import ArchitectureError
+from scratchnet.initializers import INITIALIZERS
+from scratchnet.layers import Dense
+from scratchnet.losses import LOSSES
+from scratchnet.optimizers import OPTIMIZERS, Optimizer
+
+# The largest power of ten that inputs may reach, and the smallest, by dtype.
+_LARGEST = {"float32": 30, "float64": 200}
+_SMALLEST = {"float32": -42, "float64": -310}
+
+
+def draw_case(seed: int, index: int, backend: str) -> Trial:
+    """Draw case number `index` of a seed; the same for the same numbers.
+
+    Parameters
+    ----------
+    seed, index
+        From 0.
+    backend
+        Of Keras.
+    """
+    random = np.random.default_rng([seed, index])
+    architecture = _architecture(random, backend)
+    dtype = str(random.choice(DTYPES))
+    training = int(random.integers(1, 34))
+    return Trial(
+        name=f"seed{seed}-case{index}",
+        architecture=architecture,
+        dataset=_dataset(random, architecture, training, dtype),
+        optimizer=_optimizer(random),
+        dtype=dtype,
+        batch_size=None if random.random() < 0.5 else int(random.integers(1, training + 1)),
+        epochs=int(random.choice([1, 2, 3, 8])),
+        seed=int(random.integers(1000)),
+        shuffle_seed=None if random.random() < 0.5 else int(random.integers(1000)),
+    )
+
+
+def _architecture(random: np.random.Generator, backend: str) -> Architecture:
+    while True:
+        depth = int(random.integers(1, 5))
+        layers = tuple(
+            Dense(
+                units=_size(random),
+                activation=str(random.choice(list(ACTIVATIONS))),
+                use_bias=bool(random.random() < 0.85),
+                kernel_initializer=str(random.choice(list(INITIALIZERS))),
+                bias_initializer=str(random.choice(["zeros", "article", "glorot_normal"])),
+            )
+            for _ in range(depth)
+        )
+        try:
+            return Architecture((_size(random),), layers, str(random.choice(list(LOSSES))), backend)
+        except ArchitectureError:
+            continue  # a softmax of one unit, or a loss that the last layer does not fit
+
+
+def _size(random: np.random.Generator) -> int:
+    return int(
+        random.choice([1, 2, 3, 4, 5, 8, 17, 33], p=[0.1, 0.2, 0.2, 0.1, 0.1, 0.1, 0.1, 0.1])
+    )
+
+
+def _dataset(
+    random: np.random.Generator, architecture: Architecture, training: int, dtype: str
+) -> DatasetSpecification:
+    scale = 1.0
+    if random.random() < 0.5:
+        scale = 10.0 ** random.uniform(-3, 3)
+    elif random.random() < 0.2:
+        scale = 10.0 ** random.uniform(_SMALLEST[dtype], _LARGEST[dtype])
+    return DatasetSpecification(
+        name="random",
+        parameters={
+            "n_samples": 2 * training,
+            "n_features": architecture.input_shape[0],
+            "classes": max(2, architecture.units),
+            "values": str(random.choice(list(VALUES))),
+            "scale": float(f"{scale:.3g}"),
+            "labels": str(random.choice(LABELS, p=[0.8, 0.2])),
+            "random_state": int(random.integers(1000)),
+        },
+        test_fraction=0.5,
+        stratify=False,
+    )
+
+
+def _optimizer(random: np.random.Generator) -> Optimizer:
+    """Draw an optimizer; half of its settings are Keras's own, the others anything allowed."""
+    made: Any = OPTIMIZERS[str(random.choice(list(OPTIMIZERS)))]
+    settings: dict[str, Any] = {}
+    for field in dataclasses.fields(made):
+        if random.random() < 0.5:
+            continue
+        if field.type == "bool":
+            settings[field.name] = bool(random.random() < 0.5)
+        elif field.name == "learning_rate":
+            settings[field.name] = float(f"{10.0 ** random.uniform(-5, 2):.3g}")
+        elif field.name == "epsilon":
+            settings[field.name] = float(random.choice([1e-3, 1e-12, 0.0]))
+        else:
+            settings[field.name] = float(random.choice([0.0, 0.1, 0.5, 0.99, 0.9999]))
+    optimizer: Optimizer = made(**settings)
+    return optimizer

@@ -1,0 +1,83 @@
+"""Work on cases: here, or in several processes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+
+from experiments.fuzzing.results import CaseResult
+
+Task = Callable[[], list[CaseResult]]
+"""A partial of `examined`, `shrunk` or `climbed`: what a process can be handed."""
+
+Run = Callable[[Sequence[Task]], Iterator[list[CaseResult]]]
+"""Runs tasks and yields what each returns, as it ends."""
+
+
+def examined(seed: int, first: int, last: int, backend: str) -> list[CaseResult]:
+    """Draw the cases from number `first` to before `last`, and judge them."""
+    from experiments.fuzzing.cases import draw_case
+    from experiments.fuzzing.judge import judge_case
+
+    return [judge_case(draw_case(seed, index, backend)) for index in range(first, last)]
+
+
+def shrunk(failure: CaseResult) -> list[CaseResult]:
+    """Return the smallest case found that fails as a given one does."""
+    from experiments.fuzzing.judge import judge_case
+    from experiments.fuzzing.shrink import shrink
+
+    signature = failure.signature
+    return [judge_case(shrink(failure.trial, lambda t: judge_case(t).signature == signature))]
+
+
+def climbed(start: CaseResult, steps: int, seed: int) -> list[CaseResult]:
+    """Return where a climb from a case ends."""
+    from experiments.fuzzing.climb import climb
+    from experiments.fuzzing.judge import judge_case
+
+    return [climb(start, judge_case, steps, seed)]
+
+
+@contextmanager
+def workers(jobs: int, backend: str) -> Iterator[Run]:
+    """Start Keras, in this process for one job and in others for more; give what runs tasks."""
+    if jobs == 1:
+        _start(backend)
+        yield lambda tasks: (task() for task in tasks)
+        return
+    # TensorFlow's threads do not survive a fork.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(jobs, context, initializer=_start_worker, initargs=(backend,))
+
+    def run(tasks: Sequence[Task]) -> Iterator[list[CaseResult]]:
+        for future in as_completed([pool.submit(task) for task in tasks]):
+            yield future.result()
+
+    try:
+        yield run
+    except BaseException:
+        for process in multiprocessing.active_children():
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _start(backend: str) -> None:
+    import warnings
+
+    from experiments.quiet import start_keras
+
+    # A softmax of one unit is of little use, and among the cases.
+    warnings.filterwarnings("ignore", "You are using a softmax")
+    start_keras(backend)
+
+
+def _start_worker(backend: str) -> None:
+    # The first process decides when to stop, and ends the others.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _start(backend)
