@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -88,7 +89,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--time-limit",
         metavar="SECONDS",
         type=float,
-        default=570.0,
+        default=600.0,
         help="begin nothing after this time (%(default)s)",
     )
     parser.add_argument("--seed", type=int, default=0, help="of the order of processes")
@@ -160,45 +161,64 @@ def _run(options: argparse.Namespace) -> int:
     results = _collect(cells, skipped, stored, options)
     show(results)
     write(results, out)
-    if options.json:
-        Path(options.json).write_text(json.dumps(results, indent=1) + "\n")
-    print(out)
-    return INTERRUPTED if interrupted else _status(results)
+    _write_json(results, options.json)
+    return _end(out, interrupted, _status(results))
 
 
 def _run_studies(options: argparse.Namespace, out: Path, threads: int) -> int:
     """Measure the crossover map, cost against work, or both."""
     from dataclasses import asdict
 
+    from experiments.crossover import MapPoint, measure_map
     from experiments.environment import describe_environment
     from experiments.report import bench as report
+    from experiments.scaling import ScalingPoint, fit_growth, measure_scaling
 
-    results: dict[str, Any] = {"environment": describe_environment(), "threads": threads}
+    points: list[MapPoint] = []
+    sizes: list[ScalingPoint] = []
     failures: list[str] = []
+    interrupted = False
     with report.study_progress(options.time_limit) as on_point:
-        if options.map:
-            from experiments.crossover import measure_map
-
-            points, failures = measure_map(
-                threads=threads, time_limit=options.time_limit, on_point=on_point
-            )
-            results["crossover"] = [asdict(p) | {"speedup": p.speedup} for p in points]
-            report.write_map(points, out)
-        if options.scaling:
-            from experiments.scaling import fit_growth, measure_scaling
-
-            sizes = measure_scaling(threads=threads, on_point=on_point)
-            growth = fit_growth(sizes)
-            results["scaling"] = [asdict(size) for size in sizes]
-            results["growth"] = [asdict(g) for g in growth]
-            report.write_scaling(sizes, growth, out)
+        told: Any = {"threads": threads, "on_point": on_point, "on_failure": failures.append}
+        try:
+            if options.map:
+                for point in measure_map(time_limit=options.time_limit, **told):
+                    points.append(point)
+            if options.scaling:
+                for size in measure_scaling(**told):
+                    sizes.append(size)
+        except KeyboardInterrupt:
+            interrupted = True
+    growth = fit_growth(sizes)
+    results: dict[str, Any] = {
+        "environment": describe_environment(),
+        "threads": threads,
+        "crossover": [asdict(point) | {"speedup": point.speedup} for point in points],
+        "scaling": [asdict(size) for size in sizes],
+        "growth": [asdict(fitted) for fitted in growth],
+    }
+    if points:
+        report.write_map(points, out)
+    if sizes:
+        report.write_scaling(sizes, growth, out)
     report.show_studies(results)
     for failure in failures:
         print(failure, file=sys.stderr)
-    if options.json:
-        Path(options.json).write_text(json.dumps(results, indent=1) + "\n")
+    _write_json(results, options.json)
+    return _end(out, interrupted, CRASHED if failures else OK)
+
+
+def _write_json(results: dict[str, Any], path: str | None) -> None:
+    if path:
+        Path(path).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+
+def _end(out: Path, interrupted: bool, status: int) -> int:
+    """Name the folder as the last line, and return the exit status."""
+    if interrupted:
+        print("interrupted: what was measured is kept", file=sys.stderr)
     print(out)
-    return CRASHED if failures else OK
+    return INTERRUPTED if interrupted else status
 
 
 def _collect(
@@ -290,15 +310,23 @@ def _stored(path: str | None) -> dict[str, Any] | None:
         raise BadInput(f"--against {path}: {error.strerror}") from None
     except ValueError:
         raise BadInput(f"--against {path}: not JSON; expected what --json wrote") from None
-    if not isinstance(stored, dict) or "timings" not in stored:
+    if not isinstance(stored, dict) or not isinstance(stored.get("timings"), list):
         raise BadInput(f"--against {path}: has no timings; expected what --json wrote")
+    expected = {"workload", "threads", "peer", "round", "seconds"}
+    if not all(isinstance(row, dict) and expected <= row.keys() for row in stored["timings"]):
+        raise BadInput(
+            f"--against {path}: a timing lacks one of {', '.join(sorted(expected))}; "
+            "expected what --json wrote"
+        )
     return stored
 
 
 def _folder(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "bench.json").touch()
+        # Better to know now than after ten minutes.
+        with tempfile.TemporaryFile(dir=folder):
+            pass
     except OSError as error:
         raise BadInput(f"--out {folder}: cannot be written ({error.strerror})") from None
     return folder

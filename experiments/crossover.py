@@ -6,7 +6,7 @@ where both are equal is the grid refined.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from time import monotonic
 
@@ -28,8 +28,8 @@ COARSE_BATCHES = (0, 4, 8, 12)
 Point = tuple[int, int]
 """Exponents of width and batch size."""
 
-OnPoint = Callable[[str], None]
-"""Told what runs next."""
+Tell = Callable[[str], None]
+"""Told something in one line."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,13 @@ def map_workload(width: int, batch_size: int) -> Workload:
 
 
 def measure_map(
-    *, threads: int, time_limit: float, on_point: OnPoint, run_job: RunJob | None = None
-) -> tuple[list[MapPoint], list[str]]:
+    *,
+    threads: int,
+    time_limit: float,
+    on_point: Tell,
+    on_failure: Tell,
+    run_job: RunJob | None = None,
+) -> Iterator[MapPoint]:
     """Time the coarse grid, then what lies between points on different sides of equality.
 
     Parameters
@@ -81,19 +86,18 @@ def measure_map(
         For both sides.
     time_limit
         Seconds; no point is begun after it.
-    on_point
-        Told what runs next.
+    on_point, on_failure
+        Told what runs next, and what failed.
     run_job
         By default `experiments.timing.run_process`.
 
-    Returns
-    -------
-    tuple
-        The points, and one line for each that failed.
+    Yields
+    ------
+    MapPoint
+        As they are measured.
     """
     started = monotonic()
     found: dict[Point, MapPoint] = {}
-    failures: list[str] = []
     waiting = [(width, batch) for width in COARSE_WIDTHS for batch in COARSE_BATCHES]
     # Mixed, so that a map cut short still has points everywhere.
     np.random.RandomState(0).shuffle(waiting)
@@ -101,14 +105,15 @@ def measure_map(
     while waiting and monotonic() - started < time_limit:
         point = waiting.pop(0)
         tried.add(point)
-        on_point(f"width {2 ** point[0]}, batch size {2 ** point[1]}")
+        place = f"width {2 ** point[0]}, batch size {2 ** point[1]}"
+        on_point(place)
         try:
             found[point] = _measure(*point, threads, run_job or run_process)
+            yield found[point]
         except ProcessError as error:
-            failures.append(f"width {2 ** point[0]}, batch size {2 ** point[1]}: {error}")
+            on_failure(f"{place}: {error}")
         if not waiting:
             waiting = [between for between in _between(found) if between not in tried]
-    return [found[point] for point in sorted(found)], failures
 
 
 def _measure(width: int, batch: int, threads: int, run_job: RunJob) -> MapPoint:

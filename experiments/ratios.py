@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -201,15 +202,21 @@ def rank_interval(values: Array) -> tuple[float, float]:
     n = len(values)
     i, j = np.triu_indices(n)
     means = np.sort((values[i] + values[j]) / 2)
+    position = _rank_position(n)
+    if position == 0:
+        return -np.inf, np.inf
+    return float(means[position - 1]), float(means[-position])
+
+
+@cache
+def _rank_position(n: int) -> int:
+    """Return which of the sorted means, from 1, is the lower end; 0 if there is none."""
     # How likely each sum of ranks is when every rank counts or not by the toss of a coin.
     likely = np.ones(1)
     for rank in range(1, n + 1):
         padding = np.zeros(rank)
         likely = (np.append(likely, padding) + np.append(padding, likely)) / 2
-    position = int(np.searchsorted(np.cumsum(likely), (1 - CONFIDENCE) / 2))
-    if position == 0:
-        return -np.inf, np.inf
-    return float(means[position - 1]), float(means[-position])
+    return int(np.searchsorted(np.cumsum(likely), (1 - CONFIDENCE) / 2))
 
 
 def instabilities(values: Sequence[float], raw_seconds: Sequence[float]) -> list[str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from experiments.peers import OURS, PEERS
-from experiments.timing import RunJob, environment, run_process, timing_job
+from experiments.timing import ProcessError, RunJob, environment, run_process, timing_job
 from experiments.workloads import OPTIMIZERS, Workload, network
 
 REPEATS = 3
@@ -80,52 +80,66 @@ def scaling_workload(samples: int, width: int, depth: int, batch_size: int) -> W
 
 
 def measure_scaling(
-    *, threads: int, on_point: Callable[[str], None], run_job: RunJob | None = None
-) -> list[ScalingPoint]:
+    *,
+    threads: int,
+    on_point: Callable[[str], None],
+    on_failure: Callable[[str], None],
+    run_job: RunJob | None = None,
+) -> Iterator[ScalingPoint]:
     """Time every point of every axis in fresh processes, and weigh it in another.
 
     Parameters
     ----------
     threads
         For matrix products.
-    on_point
-        Told what runs next.
+    on_point, on_failure
+        Told what runs next, and what failed.
     run_job
         By default `experiments.timing.run_process`.
+
+    Yields
+    ------
+    ScalingPoint
+        As they are measured.
     """
-    run_job = run_job or run_process
-    peer = PEERS[OURS]
-    variables = environment(peer, threads)
-    points = []
     for axis, values in AXES.items():
         for value in values:
-            on_point(f"{axis.replace('_', ' ')} {value}")
-            workload = scaling_workload(**(_BASE | {axis: value}))
-            job = timing_job(workload, threads, peer, reference="")
-            medians = [np.median(run_job(job, variables)["seconds"]) for _ in range(REPEATS)]
-            shapes = workload.architecture.weight_shapes().values()
-            points.append(
-                ScalingPoint(
-                    axis,
-                    value,
-                    sum(int(np.prod(shape)) for shape in shapes),
-                    float(np.median(medians)),
-                    run_job(job | {"memory": True}, variables)["peak_bytes"],
-                )
-            )
-    return points
+            place = f"{axis.replace('_', ' ')} {value}"
+            on_point(place)
+            try:
+                yield _measure(axis, value, threads, run_job or run_process)
+            except ProcessError as error:
+                on_failure(f"{place}: {error}")
+
+
+def _measure(axis: str, value: int, threads: int, run_job: RunJob) -> ScalingPoint:
+    workload = scaling_workload(**(_BASE | {axis: value}))
+    job = timing_job(workload, threads, PEERS[OURS], reference="")
+    variables = environment(PEERS[OURS], threads)
+    medians = [np.median(run_job(job, variables)["seconds"]) for _ in range(REPEATS)]
+    shapes = workload.architecture.weight_shapes().values()
+    return ScalingPoint(
+        axis,
+        value,
+        parameters=sum(int(np.prod(shape)) for shape in shapes),
+        seconds=float(np.median(medians)),
+        peak_bytes=run_job(job | {"memory": True}, variables)["peak_bytes"],
+    )
 
 
 def fit_growth(points: Sequence[ScalingPoint]) -> list[Growth]:
     """Fit an exponent for each axis and cost, on the larger half of the values.
 
     At small sizes the cost is that of calling NumPy, whatever the size, so only the larger half
-    (at least three points where there are three) tells how the work grows.
+    (at least three points where there are three) tells how the work grows. An axis of one
+    point is left out.
     """
     found = []
     for axis in dict.fromkeys(point.axis for point in points):
         chosen = sorted((p for p in points if p.axis == axis), key=lambda point: point.value)
         chosen = chosen[-max(3, (len(chosen) + 1) // 2) :]
+        if len(chosen) < 2:
+            continue
         for cost in ("seconds", "peak_bytes"):
             values = [point.value for point in chosen]
             costs = [getattr(point, cost) for point in chosen]
@@ -145,8 +159,12 @@ def fit_exponent(values: Sequence[float], costs: Sequence[float]) -> tuple[float
         raise ValueError(f"{len(values)} point; expected at least 2")
     from scipy import stats
 
-    line = stats.linregress(np.log(values), np.log(costs))
-    if len(values) == 2:
-        return float(line.slope), -np.inf, np.inf
-    half = float(stats.t.ppf(0.975, len(values) - 2) * line.stderr)
-    return float(line.slope), float(line.slope) - half, float(line.slope) + half
+    x, y = np.log(values), np.log(costs)
+    deviation = x - x.mean()
+    slope = float(deviation @ y / (deviation @ deviation))
+    if len(x) == 2:
+        return slope, -np.inf, np.inf
+    residual = y - y.mean() - slope * deviation
+    error = np.sqrt(residual @ residual / (len(x) - 2) / (deviation @ deviation))
+    half = float(stats.t.ppf(0.975, len(x) - 2) * error)
+    return slope, slope - half, slope + half

@@ -184,4 +184,10 @@ _ENTRIES = (
 PEERS: dict[str, Peer] = {peer.name: peer for peer in _ENTRIES}
 
 OURS = "scratchnet"
-DEFAULT_PEERS = ("keras_fit", "keras_best", "article_numpy", "gemm_floor", "dispatch_floor")
+DEFAULT_PEERS = (
+    "keras_fit",
+    "keras_train_on_batch",
+    "article_numpy",
+    "gemm_floor",
+    "dispatch_floor",
+)

@@ -89,8 +89,8 @@ def comparison_table(cells: Sequence[Cell]) -> list[Row]:
 def implementation_table(cells: Sequence[Cell]) -> list[Row]:
     """Return one row for each cell and implementation: seconds, start-up and warnings.
 
-    ``busy`` is processor time over wall-clock time; on one thread it should be 1, and what is
-    missing went to other programs.
+    ``busy`` is processor time over wall-clock time; what is missing to 1 on one thread was spent
+    waiting, or went to other programs.
     """
     rows = []
     for cell in cells:
@@ -103,7 +103,7 @@ def implementation_table(cells: Sequence[Cell]) -> list[Row]:
             raw = [s * timing.epochs_per_segment for timing in timings for s in timing.seconds]
             warnings = instabilities(medians, raw)
             if cell.threads == 1 and busy < 0.9:
-                warnings.append(f"it had the processor for {busy:.0%} of the time only")
+                warnings.append(f"for {1 - busy:.0%} of the time it waited, or other programs ran")
             rows.append(
                 {
                     "workload": cell.workload.name,
@@ -130,7 +130,7 @@ def show(results: Mapping[str, Any]) -> None:
 
     console = Console()
     if not console.is_terminal:
-        console = Console(width=130)
+        console = Console(width=150)
     for threads in sorted({row["threads"] for row in results["implementations"]}):
         console.print(_terminal_table(results, threads))
     for failure in results["failures"]:
@@ -173,12 +173,12 @@ def write_map(points: Sequence[MapPoint], folder: Path) -> None:
     """Write ``crossover.csv`` and ``crossover.png``."""
     from experiments.report.crossover import draw_map
 
+    points = sorted(points, key=lambda point: (point.width, point.batch_size))
     rows = [asdict(point) | {"speedup": point.speedup} for point in points]
     write_csv(
         rows, [field.name for field in fields(MapPoint)] + ["speedup"], folder / "crossover.csv"
     )
-    if points:
-        draw_map(points, folder / "crossover.png")
+    draw_map(points, folder / "crossover.png")
 
 
 def write_scaling(points: Sequence[ScalingPoint], growth: Sequence[Growth], folder: Path) -> None:

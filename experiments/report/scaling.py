@@ -30,7 +30,7 @@ def draw_scaling(points: Sequence[ScalingPoint], growth: Sequence[Growth], path:
             grid[row, 0].set_ylabel(label)
             for column, axis in enumerate(axes_names):
                 chosen = [point for point in points if point.axis == axis]
-                (fit,) = [g for g in growth if (g.axis, g.cost) == (axis, cost)]
+                fits = [g for g in growth if (g.axis, g.cost) == (axis, cost)]
                 panel = grid[row, column]
                 panel.loglog(
                     [point.value for point in chosen],
@@ -38,6 +38,7 @@ def draw_scaling(points: Sequence[ScalingPoint], growth: Sequence[Growth], path:
                     "o-",
                     color=COLOURS["scratchnet"],
                 )
-                panel.set_title(f"grows as {axis.replace('_', ' ')}$^{{{fit.exponent:.2f}}}$")
+                for fit in fits:
+                    panel.set_title(f"grows as {axis.replace('_', ' ')}$^{{{fit.exponent:.2f}}}$")
                 panel.set_xlabel(_AXES[axis])
         figure.savefig(path)

@@ -82,7 +82,7 @@ def _called(machine: str, slowdown: float) -> float:
     """Share of 200 simulated comparisons of equals that end with a verdict.
 
     Neighbours in the record are a pair; pairs are drawn with replacement, sides by a coin, and
-    pairs are added until the protocol would stop, or has sixty.
+    pairs are added until the protocol would stop, or has forty.
     """
     seconds = NOISE.loc[NOISE["machine"] == machine, "seconds"].to_numpy()
     pairs = np.log(seconds).reshape(-1, 2)
@@ -90,9 +90,9 @@ def _called(machine: str, slowdown: float) -> float:
     random = np.random.RandomState(0)
     called = 0
     for _ in range(200):
-        drawn = random.choice(differences, 60) * random.choice([-1.0, 1.0], 60)
-        ours, theirs = slowdown * np.exp(drawn), np.ones(60)
-        count = next((n for n in range(3, 60) if ratios.settled(ours[:n], theirs[:n])), 60)
+        drawn = random.choice(differences, 40) * random.choice([-1.0, 1.0], 40)
+        ours, theirs = slowdown * np.exp(drawn), np.ones(40)
+        count = next((n for n in range(3, 40) if ratios.settled(ours[:n], theirs[:n])), 40)
         verdict = ratios.compare(ours[:count], theirs[:count]).verdict
         called += verdict == "slower" if slowdown > 1 else verdict != "inconclusive"
     return called / 200
