@@ -77,9 +77,9 @@ def test_the_products_are_those_of_a_step():
     assert all(left.dtype == out.dtype == np.float32 for left, _, out in products)
 
 
-def test_the_floor_multiplies_once_an_epoch(monkeypatch):
+def test_the_floor_multiplies_once_an_epoch():
     floor = GemmFloor(workload(2, 3, 1).task())
     multiplied = []
-    monkeypatch.setattr(np, "matmul", lambda *factors, **out: multiplied.append((factors, out)))
+    floor.multiply = lambda left, right, out: multiplied.append((left @ right).shape == out.shape)
     floor.train(2, lambda _: None)
-    assert len(multiplied) == 2 * 5
+    assert multiplied == [True] * (2 * 5)
