@@ -39,7 +39,7 @@ class Snapshot:
 
 
 def local_trace(
-    network: Network, snapshot: Snapshot, twin: StepTrace, optimizer: Optimizer | None = None
+    network: Network, snapshot: Snapshot, twin: StepTrace, state: OptimizerState | None = None
 ) -> StepTrace:
     """Run every operation of one step on the very inputs that the Keras twin's had.
 
@@ -54,10 +54,10 @@ def local_trace(
         Where the step starts.
     twin
         What Keras computed from the same start.
-    optimizer
-        The update rule; None: no update.
+    state
+        An optimizer at work on the network, whose slots are set too; None: no update.
     """
-    network.set_weights(snapshot.weights)
+    restore(network, state, snapshot)
     found: dict[str, Array] = {}
 
     def swap(name: str, buffer: Array) -> None:
@@ -84,24 +84,33 @@ def local_trace(
             run.backward_weights()
         for name in network.parameters.shapes:
             swap(f"{name}_gradient", network.parameters.gradient(name))
-        if optimizer is not None:
-            found |= updated_tensors(network, restored_state(network, optimizer, snapshot))
+        if state is not None:
+            found |= updated_tensors(network, state)
     return StepTrace(loss, found)
 
 
-def restored_state(network: Network, optimizer: Optimizer, snapshot: Snapshot) -> OptimizerState:
-    """Return the optimizer's state as it stood at a snapshot."""
-    state = OptimizerState(
+def new_state(network: Network, optimizer: Optimizer) -> OptimizerState:
+    """Return an optimizer at work on a network, with the network's conventions."""
+    return OptimizerState(
         optimizer,
         network.parameters,
         network.constants,
         backend=network.architecture.backend,
     )
+
+
+def restore(network: Network, state: OptimizerState | None, snapshot: Snapshot) -> None:
+    """Set a network's weights and its optimizer's state to those of a snapshot."""
+    network.set_weights(snapshot.weights)
+    if state is None:
+        return
     state.iterations = snapshot.step
     for slot, flat in state.slots.items():
-        pieces = [snapshot.slots[f"{name}_{slot}"] for name in network.parameters.shapes]
-        flat[...] = np.concatenate([piece.ravel() for piece in pieces])
-    return state
+        pieces = [
+            np.ravel(snapshot.slots.get(f"{name}_{slot}", np.zeros(shape)))
+            for name, shape in network.parameters.shapes.items()
+        ]
+        flat[...] = np.concatenate(pieces)
 
 
 def named_slots(network: Network, state: OptimizerState) -> dict[str, Array]:

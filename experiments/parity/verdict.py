@@ -7,22 +7,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.parity.diagnosis import diagnose
-from experiments.parity.formulas import Tensors
-from experiments.parity.reference import reference_step
+from experiments.parity.diagnosis import Mistake, diagnose
 from experiments.parity.rounding import Bounded
-from experiments.parity.trace import ParityRow, Snapshot, local_trace, restored_state
-from keras_baseline.tracing import KerasStep
+from experiments.parity.step import TwinStep, values_of
+from experiments.parity.trace import ParityRow, Snapshot, local_trace, new_state, restore
 from scratchnet.architecture import Architecture
-from scratchnet.network import Network, StepTrace
-from scratchnet.optimizers import Optimizer
+from scratchnet.network import Network
+from scratchnet.optimizers import Optimizer, OptimizerState
+
+if TYPE_CHECKING:
+    from keras_baseline.tracing import KerasStep
 
 Array = NDArray[Any]
 
@@ -206,73 +207,89 @@ def detectability_floor(reference: Bounded) -> float:
     return float(np.min(ratio[reference.size > 0], initial=np.inf))
 
 
-def judge_step(
+def judge_values(
     mode: str,
-    step: int,
-    ours: StepTrace,
-    twin: StepTrace,
-    reference: Tensors,
+    step: TwinStep,
+    ours: Mapping[str, Array],
     sides: Sides | None = None,
 ) -> Judgement:
-    """Compare two traces of one step, tensor by tensor, in the order of computation.
+    """Compare our tensors of a step with the twin's, in the order of computation.
 
-    A tensor that one side does not have is left out.
+    Parameters
+    ----------
+    mode
+        ``layer``, if ours were computed from the twin's own inputs of each operation, or ``step``.
+    step
+        The step of the twin.
+    ours
+        By full name, ``loss`` among them; those that either side does not have are left out.
+    sides
+        What to call them.
+
+    Returns
+    -------
+    Judgement
+        With a diagnosis of every divergent tensor in mode ``layer``; in mode ``step``, where one
+        mistake shows in all that comes after it, of the first.
     """
+    twin = values_of(step.twin)
     rows: list[ParityRow] = []
     first: Divergence | None = None
-    for name, bounded in reference.items():
-        if name != "loss" and (name not in ours.tensors or name not in twin.tensors):
+    for name, bounded in step.reference(mode).items():
+        if name not in ours or name not in twin:
             continue
-        values = [
-            np.asarray(trace.loss if name == "loss" else trace.tensors[name])
-            for trace in (ours, twin)
-        ]
-        row, divergence = judge_tensor(mode, step, name, values[0], values[1], bounded, sides)
+        row, divergence = judge_tensor(
+            mode, step.snapshot.step, name, ours[name], twin[name], bounded, sides
+        )
+        if divergence is not None and (mode == "layer" or first is None):
+            mistake = diagnose(step, mode, name, ours)
+            row = replace(row, diagnosis=_sentence(mistake, name))
+            divergence = _worded(divergence, mistake, name)
         rows.append(row)
         first = first or divergence
     return Judgement(rows, first)
+
+
+def judge_network(
+    step: TwinStep, network: Network, state: OptimizerState | None = None
+) -> Judgement:
+    """Compare a network with the twin in one step: layer by layer, and as a whole.
+
+    Parameters
+    ----------
+    step
+        The step of the twin.
+    network
+        Ours; its weights are set to the snapshot's, and changed by the update.
+    state
+        An optimizer at work on the network's parameters, set to the snapshot's slots; None: one
+        is made, if the twin has one.
+
+    Returns
+    -------
+    Judgement
+        The first divergence, if any, is that of the layer-by-layer comparison, where it arises.
+    """
+    if state is None and step.optimizer is not None:
+        state = new_state(network, step.optimizer)
+    with np.errstate(all="ignore"):
+        local = local_trace(network, step.snapshot, step.twin, state)
+        layer = judge_values("layer", step, values_of(local))
+        restore(network, state, step.snapshot)
+        whole = network.trace_step(step.snapshot.x, step.snapshot.y, state)
+        judged = judge_values("step", step, values_of(whole))
+    rows = layer.rows + judged.rows
+    return Judgement(rows, layer.first_divergence or judged.first_divergence)
 
 
 def judge_snapshot(
     network: Network,
     keras_step: KerasStep,
     snapshot: Snapshot,
-    optimizer: Optimizer | None = None,
+    optimizer: Optimizer | None = None,  # noqa: ARG001 - that of `keras_step`
 ) -> Judgement:
-    """Compare one training step in lockstep: layer by layer, and as a whole.
-
-    Parameters
-    ----------
-    network
-        Ours; its weights are set to the snapshot's.
-    keras_step
-        The twin.
-    snapshot
-        Where both sides start.
-    optimizer
-        The update rule; None: gradients only.
-
-    Returns
-    -------
-    Judgement
-        The first divergence, if any, is that of the layer-by-layer comparison, where it arises,
-        with its diagnosis.
-    """
-    architecture, dtype = network.architecture, str(network.dtype)
-    twin = keras_step.trace(
-        snapshot.weights, snapshot.x, snapshot.y, snapshot.slots or None, snapshot.step
-    )
-    with np.errstate(all="ignore"):
-        local_reference = reference_step(architecture, dtype, snapshot, optimizer, twin.tensors)
-        whole_reference = reference_step(architecture, dtype, snapshot, optimizer)
-        local = local_trace(network, snapshot, twin, optimizer)
-        whole = _whole_trace(network, snapshot, optimizer)
-        layer = judge_step("layer", snapshot.step, local, twin, local_reference)
-        if layer.first_divergence is not None:
-            layer = _explain(layer, architecture, dtype, snapshot, optimizer, local, twin)
-        step = judge_step("step", snapshot.step, whole, twin, whole_reference)
-    rows = layer.rows + step.rows
-    return Judgement(rows, layer.first_divergence or _worded(step.first_divergence))
+    """Let Keras take a step, and compare a network with it; see `judge_network`."""
+    return judge_network(TwinStep.take(keras_step, snapshot), network)
 
 
 def judge_lockstep(
@@ -295,58 +312,33 @@ def judge_lockstep(
     list of ParityRow
         Modes ``layer`` and ``step`` of each snapshot.
     """
+    from keras_baseline.tracing import KerasStep
+
     network = Network(architecture, seed=0, dtype=dtype)
     keras_step = KerasStep(architecture, dtype, optimizer)
     return [
         row
         for snapshot in snapshots
-        for row in judge_snapshot(network, keras_step, snapshot, optimizer).rows
+        for row in judge_network(TwinStep.take(keras_step, snapshot), network).rows
     ]
 
 
-def _whole_trace(network: Network, snapshot: Snapshot, optimizer: Optimizer | None) -> StepTrace:
-    network.set_weights(snapshot.weights)
-    state = None if optimizer is None else restored_state(network, optimizer, snapshot)
-    return network.trace_step(snapshot.x, snapshot.y, state)
+def _sentence(mistake: Mistake | None, name: str) -> str:
+    if mistake is None:
+        return "no known mistake explains it"
+    where = "" if mistake.tensor == name else f"in {mistake.tensor}: "
+    return where + mistake.sentence
 
 
-def _explain(
-    judgement: Judgement,
-    architecture: Architecture,
-    dtype: str,
-    snapshot: Snapshot,
-    optimizer: Optimizer | None,
-    ours: StepTrace,
-    twin: StepTrace,
-) -> Judgement:
-    """Put a diagnosis to every divergent tensor of a layer-by-layer comparison."""
-    rows, first = [], judgement.first_divergence
-    for row in judgement.rows:
-        if row.verdict != "divergent":
-            rows.append(row)
-            continue
-        name = row.layer if row.tensor == "loss" else f"{row.layer}/{row.tensor}"
-        mistake = diagnose(architecture, dtype, snapshot, optimizer, name, ours, twin)
-        sentence = mistake.sentence if mistake else "no known mistake explains it"
-        rows.append(replace(row, diagnosis=sentence))
-        if first is not None and (first.layer, first.tensor) == (row.layer, row.tensor):
-            code = mistake.code if mistake else ""
-            first = _worded(replace(first, diagnosis=code, sentence=sentence))
-    return Judgement(rows, first)
-
-
-def _worded(divergence: Divergence | None) -> Divergence | None:
+def _worded(divergence: Divergence, mistake: Mistake | None, name: str) -> Divergence:
     """Say in one sentence what a divergence is."""
-    if divergence is None:
-        return None
-    where = "" if divergence.tensor == "loss" else f"{divergence.layer}/"
     at = f"[{', '.join(map(str, divergence.index))}]" if divergence.index else ""
     return replace(
         divergence,
-        sentence=f"step {divergence.step}, {where}{divergence.tensor}{at}: "
+        diagnosis=mistake.code if mistake else "",
+        sentence=f"step {divergence.step}, {name}{at}: "
         f"{divergence.ours:.9g} against {divergence.twin:.9g}, {divergence.ulps:.3g} ulps apart, "
-        f"bound {divergence.bound:.3g}; {divergence.side} off"
-        + (f"; {divergence.sentence}" if divergence.sentence else ""),
+        f"bound {divergence.bound:.3g}; {divergence.side} off; {_sentence(mistake, name)}",
     )
 
 
