@@ -44,6 +44,7 @@ def describe_environment() -> dict[str, Any]:
         ],
         "git_commit": _git("rev-parse", "HEAD"),
         "git_changes": bool(_git("status", "--porcelain")),
+        "blas_threads_of_a_trial": "one where its matrix products are small, otherwise all",
         "dtype_policy": "each trial's dtype on every layer, loss and metric; Keras's floatx unused",
         "variables": {
             name: value for name, value in sorted(os.environ.items()) if name.startswith(VARIABLES)

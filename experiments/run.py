@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.progress import Progress
+    from rich.table import Table
 
     from experiments.plan import Plan, Trial
     from experiments.report.tables import Tables
@@ -207,32 +208,25 @@ def _write_report(
 
 
 def _print_plan(plan: Plan) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
     from experiments.describe import describe_architecture, describe_optimizer
 
-    table = Table("trial", "network", "data", "optimizer", "batch", "epochs", title=plan.name)
+    table = _table("trial", "network", "data", "optimizer", "dtype", "batch", "epochs")
     for trial in plan.trials:
         table.add_row(
             trial.name,
             describe_architecture(trial.architecture),
             str(trial.dataset),
             describe_optimizer(trial.optimizer),
+            trial.dtype,
             str(trial.batch_size or "full"),
-            str(trial.epochs),
+            f"{trial.epochs:,}",
         )
-    Console().print(table)
+    _print(table)
 
 
 def _print_table(tables: Tables) -> None:
-    """Print the results in short."""
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("trial", "verdict", title="scratchnet / Keras", title_justify="left")
-    for column in ("test accuracy", "ms per epoch", "faster"):
-        table.add_column(column, justify="right")
+    """Print the results in short; of two figures scratchnet's is first, Keras's second."""
+    table = _table("trial", "verdict", "test accuracy", "ms per epoch", "faster")
     for _, row in tables.trials.iterrows():
         if row["status"] != "finished":
             table.add_row(row["trial"], row["status"])
@@ -243,9 +237,28 @@ def _print_table(tables: Tables) -> None:
             row["verdict"],
             f"{row['scratchnet_test_accuracy']:.3f} / {row['keras_test_accuracy']:.3f}",
             f"{ours:.3g} / {twin:.3g}",
-            f"{row['speedup']:.3g} x",
+            f"{row['speedup']:,.0f} x" if row["speedup"] >= 10 else f"{row['speedup']:.2f} x",
         )
-    Console().print(table)
+    _print(table)
+
+
+def _table(*columns: str) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD)
+    for column in columns:
+        # A name must stay whole, as it is what one looks for.
+        table.add_column(column, no_wrap=column == "trial", overflow="fold")
+    return table
+
+
+def _print(table: Table) -> None:
+    from rich.console import Console
+
+    console = Console()
+    # Not a terminal: no line is too long.
+    console.print(table) if console.is_terminal else Console(width=250).print(table)
 
 
 if __name__ == "__main__":

@@ -55,6 +55,8 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        # Asked once: whoever edits the sources during a run does not lose what it finishes.
+        self._origin = origin()
         try:
             self.trials.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(dir=self.trials):
@@ -83,7 +85,7 @@ class Store:
         except (OSError, ValueError):
             # Not ours, or cut off by a full disk: the trial is run again.
             return False
-        return isinstance(table, dict) and table.get("origin") == origin()
+        return isinstance(table, dict) and table.get("origin") == self._origin
 
     def save(self, result: TrialResult) -> None:
         """Write a finished trial."""
@@ -104,7 +106,7 @@ class Store:
         if result.boundary is not None:
             arrays |= {f"boundary/{name}": a for name, a in vars(result.boundary).items()}
         table = {
-            "origin": origin(),
+            "origin": self._origin,
             "trial": result.trial.to_dict(),
             "parameters": result.parameters,
             "seconds": result.seconds,

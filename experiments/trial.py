@@ -5,6 +5,7 @@ Read `run_trial` from top to bottom; what it finds out is a `TrialResult`.
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from experiments.beside import beside
 from experiments.datasets import load, shape_targets
@@ -33,6 +35,8 @@ OnProgress = Callable[[str, float], None]
 SNAPSHOTS = 6
 PERTURBED_RUNS = 4
 TIMING_BUDGET = 2.0
+# Multiplications of one matrix product, at a guess: at 2 million two threads gain a quarter.
+_SMALL_PRODUCT = 2**24
 _BOUNDARIES = 4
 _GRID = 80
 
@@ -137,6 +141,23 @@ def run_trial(
     timing_budget
         Seconds to spend on timing epochs.
     """
+    with threadpool_limits(blas_threads(trial), user_api="blas"):
+        return _run(trial, on_progress, timing_budget)
+
+
+def blas_threads(trial: Trial) -> int | None:
+    """Return how many threads NumPy's matrix products get; None: as many as there are cores.
+
+    A small product gains next to nothing from a second thread, and is many times slower as soon
+    as that thread must wait for a busy core.
+    """
+    sizes = [trial.architecture.input_shape, *trial.architecture.shapes()[1:]]
+    widest = max(a[0] * b[0] for a, b in itertools.pairwise(sizes))
+    samples = trial.batch_size or len(load(trial.dataset).x_train)
+    return 1 if samples * widest <= _SMALL_PRODUCT else None
+
+
+def _run(trial: Trial, on_progress: OnProgress, timing_budget: float) -> TrialResult:
     started = perf_counter()
     data = load_data(trial)
     weights = initial_weights(trial.architecture, trial.seed)

@@ -30,7 +30,6 @@ _CLASS_COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#F0E442", "#56B4E
 # The keys' type is the list of all settings, which matplotlib does not export.
 STYLE: Any = {
     "figure.dpi": 100,
-    "figure.constrained_layout.use": True,
     "figure.titlesize": 12,
     "font.size": 9,
     "axes.titlesize": 10,
@@ -80,7 +79,18 @@ def draw_curves(result: TrialResult) -> Figure:
     """Draw both sides' loss and accuracy, and below the loss its difference on a log axis."""
     figure = Figure(figsize=(9.6, 4.8))
     figure.suptitle(_title(result.trial))
-    grid = figure.add_gridspec(2, 2, height_ratios=(3, 2))
+    # Margins by hand: matplotlib's own layouts take longer than the drawing.
+    grid = figure.add_gridspec(
+        2,
+        2,
+        height_ratios=(3, 2),
+        left=0.095,
+        right=0.985,
+        bottom=0.17,
+        top=0.92,
+        wspace=0.17,
+        hspace=0.08,
+    )
     loss = figure.add_subplot(grid[0, 0])
     difference = figure.add_subplot(grid[1, 0], sharex=loss)
     accuracy = figure.add_subplot(grid[:, 1])
@@ -100,25 +110,27 @@ def draw_curves(result: TrialResult) -> Figure:
                     linewidth=width,
                     label=f"{NAMES[side]}, {'test' if part else 'training'}",
                 )
-    loss.set_ylabel(f"loss\n({LOSS_UNITS[result.trial.architecture.loss]})")
+    loss.set_ylabel(f"loss ({LOSS_UNITS[result.trial.architecture.loss]})")
     loss.tick_params(labelbottom=False)
     accuracy.set(ylabel="accuracy (share of samples)", xlabel="epoch", ylim=(None, 1.02))
-    figure.legend(*loss.get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    figure.legend(*loss.get_legend_handles_labels(), loc="lower center", ncols=4)
 
     _draw_difference(difference, result, epochs)
     return figure
 
 
+# Cross-entropies use natural logarithms.
 LOSS_UNITS = {
-    "binary_crossentropy": "cross-entropy, nats",
-    "categorical_crossentropy": "cross-entropy, nats",
-    "sparse_categorical_crossentropy": "cross-entropy, nats",
-    "mean_squared_error": "squared error",
+    "binary_crossentropy": "nats",
+    "categorical_crossentropy": "nats",
+    "sparse_categorical_crossentropy": "nats",
+    "mean_squared_error": "squared units",
 }
 
 
 def _draw_difference(axes: Axes, result: TrialResult, epochs: Array) -> None:
     gap = np.abs(np.array(result.scratchnet.loss) - np.array(result.keras.loss))
+    unit = LOSS_UNITS[result.trial.architecture.loss]
     axes.set_yscale("log")
     width = result.envelope.get("loss_width")
     if width is not None:
@@ -128,11 +140,11 @@ def _draw_difference(axes: Axes, result: TrialResult, epochs: Array) -> None:
             _positive(width),
             color="#bdbdbd",
             linewidth=0,
-            label="what one-ulp perturbations can do",
+            label="one-ulp perturbations reach this far",
         )
     # Points, because epochs of equal losses leave gaps that would hide a lone difference.
-    axes.plot(epochs, _positive(gap), ".", color="#333333", markersize=2.5, label="difference")
-    axes.set(xlabel="epoch", ylabel="|difference|\nof training loss")
+    axes.plot(epochs, _positive(gap), ".", color="#333333", markersize=2, label="of training loss")
+    axes.set(xlabel="epoch", ylabel=f"|difference| ({unit})")
     shown = np.concatenate([_positive(values) for values in (gap, width) if values is not None])
     if np.any(np.isfinite(shown)):
         axes.set_ylim(np.nanmin(shown) / 3, np.nanmax(shown) * 30)
@@ -152,9 +164,23 @@ def _positive(values: Array) -> Array:
 def draw_boundaries(trial: Trial, boundary: Boundary) -> Figure:
     """Draw what both sides predict all over the plane, side above side, epoch beside epoch."""
     looks = len(boundary.epochs)
-    figure = Figure(figsize=(2.4 * looks + 0.8, 5.0))
+    figure = Figure(figsize=(2.4 * looks + 1.2, 5.0))
     figure.suptitle(_title(trial))
-    panels = figure.subplots(2, looks, sharex=True, sharey=True, squeeze=False)
+    panels = figure.subplots(
+        2,
+        looks,
+        sharex=True,
+        sharey=True,
+        squeeze=False,
+        gridspec_kw={
+            "left": 0.85 / figure.get_figwidth(),
+            "right": 1 - 1.0 / figure.get_figwidth(),
+            "bottom": 0.1,
+            "top": 0.87,
+            "wspace": 0.06,
+            "hspace": 0.08,
+        },
+    )
     data = load_data(trial)
     labels = data.y_test
     if not LOSSES[trial.architecture.loss].sparse and labels.shape[1] > 1:
@@ -212,13 +238,14 @@ def draw_boundaries(trial: Trial, boundary: Boundary) -> Figure:
             if column == 0:
                 axes.set_ylabel(f"{NAMES[side]}\n$x_2$")
     if image is not None:
-        figure.colorbar(image, ax=panels, label="predicted probability of class 1", shrink=0.7)
+        bar = figure.add_axes((1 - 0.85 / figure.get_figwidth(), 0.2, 0.012, 0.57))
+        figure.colorbar(image, cax=bar, label="predicted probability of class 1")
     return figure
 
 
 def draw_seconds(results: Mapping[str, TrialResult]) -> Figure:
     """Draw every measured epoch of every trial, with medians, on a log axis."""
-    figure = Figure(figsize=(9.6, 1.4 + 0.42 * len(results)))
+    figure = Figure(figsize=(9.6, 1.4 + 0.42 * len(results)), layout="constrained")
     axes = figure.subplots()
     axes.set_xscale("log")
     names = list(results)
