@@ -9,6 +9,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from experiments.crossover import BATCHES, WIDTHS, MapPoint
 from experiments.report.plots import STYLE
@@ -27,7 +28,7 @@ def draw_map(points: Sequence[MapPoint], path: Path) -> None:
     widths, batches = np.array(WIDTHS, float), np.array(BATCHES, float)
     speed = _interpolated(points, widths, batches)
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(7.5, 5.5))
+        figure = Figure(figsize=(7.5, 5.5), layout="constrained")
         axes = figure.add_subplot()
         axes.grid(False)
         reach = max(1.0, float(np.nanmax(np.abs(speed))))
@@ -45,8 +46,17 @@ def draw_map(points: Sequence[MapPoint], path: Path) -> None:
         for point in points:
             where = (np.log2(point.width), np.log2(point.batch_size))
             value = np.log10(point.speedup)
-            colour = "white" if abs(value) > 0.7 * reach else "black"
-            axes.annotate(f"{point.speedup:.2g}", where, ha="center", va="center", color=colour)
+            dark = abs(value) > 0.7 * reach
+            text = axes.annotate(
+                f"{point.speedup:.2g}",
+                where,
+                ha="center",
+                va="center",
+                color="white" if dark else "black",
+            )
+            # A rim in the colour of the ground keeps the number readable on the line.
+            if not dark:
+                text.set_path_effects([withStroke(linewidth=3, foreground="white")])
         axes.set_xticks(widths, [str(2 ** int(w)) for w in widths])
         axes.set_yticks(batches, [str(2 ** int(b)) for b in batches])
         axes.set_xlabel("width of the network: inputs and units of each hidden layer")

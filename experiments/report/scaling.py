@@ -7,6 +7,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
 from experiments.report.plots import COLOURS, STYLE
 from experiments.scaling import Growth, ScalingPoint
@@ -24,7 +25,7 @@ def draw_scaling(points: Sequence[ScalingPoint], growth: Sequence[Growth], path:
     """Draw time and memory over each quantity, on log axes, with the fitted exponents."""
     axes_names = list(dict.fromkeys(point.axis for point in points))
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(3.0 * len(axes_names), 5.5))
+        figure = Figure(figsize=(3.0 * len(axes_names), 5.5), layout="constrained")
         grid = figure.subplots(2, len(axes_names), squeeze=False, sharey="row")
         for row, (cost, label) in enumerate(_LABELS.items()):
             grid[row, 0].set_ylabel(label)
@@ -41,4 +42,7 @@ def draw_scaling(points: Sequence[ScalingPoint], growth: Sequence[Growth], path:
                 for fit in fits:
                     panel.set_title(f"grows as {axis.replace('_', ' ')}$^{{{fit.exponent:.2f}}}$")
                 panel.set_xlabel(_AXES[axis])
+                panel.set_xticks([point.value for point in chosen])
+                panel.xaxis.set_major_formatter("{x:g}")
+                panel.xaxis.set_minor_locator(NullLocator())
         figure.savefig(path)

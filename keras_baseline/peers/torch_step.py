@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 
 from keras_baseline.peers.implementation import Array, Implementation, OnEpochs, Task
@@ -61,7 +60,7 @@ class TorchEager(Implementation):
         linears = [module for module in self.model if isinstance(module, torch.nn.Linear)]
         return self.task.named(
             [
-                (np.array(linear.weight.detach().T), np.array(linear.bias.detach()))
+                (linear.weight.detach().numpy().T.copy(), linear.bias.detach().numpy().copy())
                 for linear in linears
             ]
         )
