@@ -16,7 +16,8 @@ from scratchnet import Architecture, Dense
 
 @pytest.mark.parametrize("name", DATASETS)
 def test_a_dataset_is_the_same_each_time_and_of_the_declared_types(name):
-    first, second = load(DatasetSpecification(name)), load(DatasetSpecification(name))
+    needed = {"x": [[0.5], [1.0]] * 10, "y": [0, 1] * 10} if name == "rows" else {}
+    first, second = (load(DatasetSpecification(name, needed)) for _ in range(2))
     np.testing.assert_array_equal(first.x_train, second.x_train)
     np.testing.assert_array_equal(first.y_test, second.y_test)
     assert first.x_train.dtype == first.x_test.dtype == np.float64

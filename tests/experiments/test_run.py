@@ -1,0 +1,195 @@
+"""The command, from outside: files, columns, exit statuses."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from experiments import run
+from experiments import trial as trial_module
+from experiments.plan import load_plan
+
+COMMAND = [sys.executable, "-m", "experiments.run"]
+# Two trials at a time, so that an interrupt must end processes too.
+TWO_JOBS = ["--jobs", "2"]
+
+
+@pytest.fixture(scope="module")
+def interrupted(small_plan, tmp_path_factory):
+    """A run that was interrupted after its first trial: process, folder, what was finished."""
+    out = tmp_path_factory.mktemp("interrupted") / "run"
+    process = subprocess.Popen(
+        [*COMMAND, str(small_plan), "--out", str(out), *TWO_JOBS],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not (finished := list(out.glob("trials/*/result.json"))) and process.poll() is None:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=120)
+    return process.returncode, output, errors, out, {p: p.stat().st_mtime_ns for p in finished}
+
+
+def test_an_interrupted_run_keeps_what_finished(interrupted):
+    status, output, errors, out, finished = interrupted
+    assert status == 130
+    assert "Traceback" not in errors
+    assert "interrupted: " in errors
+    assert output == ""
+    assert finished
+    table = pd.read_csv(out / "trials.csv")
+    assert (table["status"] == "finished").sum() >= 1
+
+
+@pytest.fixture(scope="module")
+def resumed(interrupted, small_plan):
+    """The same command again, to its end."""
+    out = interrupted[3]
+    done = subprocess.run(
+        [*COMMAND, str(small_plan), "--out", str(out)], capture_output=True, text=True, timeout=300
+    )
+    return done, out
+
+
+def test_the_same_command_goes_on_from_there(interrupted, resumed):
+    done, out = resumed
+    assert done.returncode == 0, done.stderr
+    for path, time_of_writing in interrupted[4].items():
+        assert path.stat().st_mtime_ns == time_of_writing
+    assert len(list(out.glob("trials/*/result.json"))) == 3
+    assert not list(out.rglob("*.tmp"))
+
+
+def test_the_report_is_the_last_line(resumed):
+    done, out = resumed
+    assert done.stdout.splitlines()[-1] == str(out / "report.html")
+    assert "moons" in (out / "report.html").read_text()
+    assert "moons" in done.stdout
+
+
+def test_no_chatter_reaches_the_terminal(resumed):
+    done, _ = resumed
+    for word in ("tensorflow", "oneDNN", "cuda", "CUDA", "WARNING", "Warning", "E0000", "I0000"):
+        assert word not in done.stderr
+
+
+def test_all_files_are_there(resumed):
+    _, out = resumed
+    trials = pd.read_csv(out / "trials.csv")
+    assert trials["trial"].tolist() == ["moons", "blobs", "table"]
+    assert set(trials["status"]) == {"finished"}
+    epochs = pd.read_csv(out / "epochs.csv")
+    assert len(epochs) == 2 * (6 + 4 + 2)
+    assert set(pd.read_csv(out / "timings.csv")["implementation"]) == {"scratchnet", "keras"}
+    parity = pd.read_csv(out / "parity.csv")
+    assert set(parity["mode"]) == {"layer", "step", "free"}
+    assert "tensorflow" in json.loads((out / "environment.json").read_text())["packages"]
+    names = {path.stem for path in (out / "plots").glob("*.png")}
+    assert len(names) >= 6
+
+
+def test_the_resolved_plan_means_the_same_trials(resumed, small_plan):
+    _, out = resumed
+    assert load_plan(out / "plan.toml").trials == load_plan(small_plan).trials
+
+
+@pytest.fixture
+def stubbed(moons_result, monkeypatch):
+    """Replace the running of trials by what the test wants; the rest is the command's own."""
+
+    def stub(change):
+        def run_trial(trial, on_progress):
+            return change(replace(moons_result, trial=trial))
+
+        monkeypatch.setattr(trial_module, "run_trial", run_trial)
+
+    return stub
+
+
+def test_a_crash_gives_status_3_and_the_others_finish(stubbed, small_plan, tmp_path, capsys):
+    def change(result):
+        if result.trial.name == "blobs":
+            raise MemoryError("no room")
+        return result
+
+    stubbed(change)
+    assert run.main([str(small_plan), "--out", str(tmp_path)]) == 3
+    captured = capsys.readouterr()
+    assert "blobs crashed: MemoryError: no room" in captured.err
+    assert captured.out.splitlines()[-1] == str(tmp_path / "report.html")
+    table = pd.read_csv(tmp_path / "trials.csv")
+    assert table["status"].tolist() == ["finished", "crashed", "finished"]
+
+
+def test_a_divergent_verdict_gives_status_1(stubbed, small_plan, tmp_path, capsys):
+    def change(result):
+        wrong = replace(result.parity[0], verdict="divergent", diagnosis="a sign is wrong")
+        return replace(result, parity=[wrong, *result.parity[1:]])
+
+    stubbed(change)
+    assert run.main([str(small_plan), "--out", str(tmp_path)]) == 1
+    assert "divergent" in capsys.readouterr().out
+
+
+def test_finished_trials_are_run_again_only_if_asked_to(stubbed, small_plan, tmp_path):
+    started = []
+    stubbed(lambda result: started.append(result.trial.name) or result)
+    arguments = [str(small_plan), "--out", str(tmp_path)]
+    assert run.main(arguments) == run.main(arguments) == 0
+    assert started == ["moons", "blobs", "table"]
+    assert run.main([*arguments, "--fresh"]) == 0
+    assert started == ["moons", "blobs", "table"] * 2
+
+
+def test_the_list_of_trials_runs_none(small_plan, tmp_path, capsys):
+    assert run.main([str(small_plan), "--out", str(tmp_path / "none"), "--list"]) == 0
+    listed = capsys.readouterr().out
+    assert "2-5-3 tanh, softmax" in listed
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nowhere.toml"], "nowhere.toml: no such plan"),
+        (["PLAN", "--set", "epoch=3"], "did you mean 'epochs'?"),
+        (["PLAN", "--set", "epochs"], "expected key=value"),
+        (["PLAN", "--set", "dataset=moos"], "did you mean 'moons'?"),
+        (["PLAN", "--out", "PLAN"], "cannot write results there"),
+        (["PLAN", "--out", "PLAN/below"], "cannot write results there"),
+        (["PLAN", "--out", "/proc/nowhere"], "cannot write results there"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(arguments, words, small_plan, capsys):
+    arguments = [argument.replace("PLAN", str(small_plan)) for argument in arguments]
+    assert run.main(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert len(captured.err.splitlines()) == 1
+    assert words in captured.err
+
+
+@pytest.mark.parametrize("arguments", [["--jobs", "0"], ["--jobs", "two"], ["--nonsense"]])
+def test_a_wrong_option_gives_status_2(arguments):
+    with pytest.raises(SystemExit) as caught:
+        run.main(arguments)
+    assert caught.value.code == 2
+
+
+def test_the_default_plan_is_found_from_anywhere(tmp_path):
+    done = subprocess.run(
+        [*COMMAND, "--list"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(run.PROJECT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "notebook-float32" in done.stdout
