@@ -48,12 +48,20 @@ class KerasStep:
         self.optimizer = optimizer
         self._traced = build_traced(architecture, dtype)
         self._loss = build_loss(architecture, dtype)
+        last = f"{architecture.layers[-1].name}/activation"
+        self._differentiate = self._backend.differentiator(
+            self._traced, lambda y, outputs: self._loss(y, outputs[last])
+        )
         self._keras_optimizer = None if optimizer is None else build_optimizer(optimizer, dtype)
 
     @cached_property
     def model(self) -> Any:
         """The model as Keras users build it, made when it is first asked for."""
         return build(self.architecture, self.dtype)
+
+    @cached_property
+    def _differentiate_plain(self) -> Any:
+        return self._backend.differentiator(self.model, self._loss)
 
     def loss_and_gradients(
         self, weights: dict[str, Array], x: Array, y: Array
@@ -68,9 +76,7 @@ class KerasStep:
             ``(samples, features)`` and ``(samples, units)``, or ``(samples, 1)`` class numbers.
         """
         set_weights(self.model, weights)
-        loss, _, gradients = self._backend.differentiate(
-            self.model, np.asarray(x, self.dtype), lambda outputs: self._loss(y, outputs)
-        )
+        loss, _, gradients = self._differentiate_plain(np.asarray(x, self.dtype), y)
         return loss, gradients
 
     def trace(
@@ -95,10 +101,7 @@ class KerasStep:
         """
         model = self._traced
         set_weights(model, weights)
-        last = f"{self.architecture.layers[-1].name}/activation"
-        loss, traced, gradients = self._backend.differentiate(
-            model, np.asarray(x, self.dtype), lambda outputs: self._loss(y, outputs[last])
-        )
+        loss, traced, gradients = self._differentiate(np.asarray(x, self.dtype), y)
         # A fused loss bypasses the last activation, which then has no gradient.
         traced |= {f"{name}_gradient": gradient for name, gradient in gradients.items()}
         watched = variables(model)

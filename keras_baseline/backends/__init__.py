@@ -2,10 +2,10 @@
 
 A module per backend; only that of the active one is imported. Each has two functions:
 
-``differentiate(model, x, loss)``
-    ``(loss, tensors, gradients)`` of one batch as NumPy arrays by full name: the model's outputs
-    where it returns them by name, and the gradients of those and of the weights. An output that
-    the loss does not depend on has none.
+``differentiator(model, loss)``
+    A function of one batch, ``(x, y) -> loss, tensors, gradients``, in NumPy arrays by full name:
+    the model's outputs where it returns them by name, and the gradients of those and of the
+    weights. An output that the loss does not depend on has none. ``loss(y, outputs)`` is a scalar.
 ``compile_epochs(...)``
     A function that trains whole epochs, see `keras_baseline.training.train`.
 """

@@ -16,38 +16,38 @@ from scratchnet.training import BatchOrder
 Array = NDArray[Any]
 
 
-def differentiate(
-    model: Any, x: Array, loss: Callable[[Any], Any]
-) -> tuple[float, dict[str, Array], dict[str, Array]]:
-    """Return the loss of one batch, the named outputs, and all gradients.
+def differentiator(
+    model: Any, loss: Callable[[Array, Any], Any]
+) -> Callable[[Array, Array], tuple[float, dict[str, Array], dict[str, Array]]]:
+    """Return a compiled function that differentiates.
 
     To differentiate with respect to tensors inside the model, zeros are added to each, and the
     gradients of the zeros taken: the model has further inputs for them.
     """
     weights = variables(model)
     named = model.output if isinstance(model.output, dict) else {}
-    zeros = {
-        name: jax.numpy.zeros((len(x), *output.shape[1:]), x.dtype)
-        for name, output in named.items()
-    }
-    batch = jax.numpy.asarray(x)
 
-    def value_and_outputs(values: dict[str, Any], added: dict[str, Any]) -> tuple[Any, Any]:
-        # JAX sorts a dict's entries, so their order is taken from elsewhere.
-        inputs = [batch, *(added[name] for name in named)] if added else batch
-        in_order = [values[name] for name in weights]
-        outputs, _ = model.stateless_call(in_order, [], inputs, training=True)
-        return loss(outputs), outputs
+    def value_and_outputs(
+        values: list[Any], added: list[Any], batch: Any, targets: Any
+    ) -> tuple[Any, Any]:
+        inputs = [batch, *added] if added else batch
+        outputs, _ = model.stateless_call(values, [], inputs, training=True)
+        return loss(targets, outputs), outputs
 
-    function = jax.value_and_grad(value_and_outputs, argnums=(0, 1), has_aux=True)
-    (value, outputs), (weight_gradients, gradients) = function(
-        {name: variable.value for name, variable in weights.items()}, zeros
-    )
-    return (
-        float(value),
-        {name: np.array(outputs[name]) for name in named},
-        {name: np.array(found) for name, found in {**gradients, **weight_gradients}.items()},
-    )
+    compiled = jax.jit(jax.value_and_grad(value_and_outputs, argnums=(0, 1), has_aux=True))
+
+    def differentiate(x: Array, y: Array) -> tuple[float, dict[str, Array], dict[str, Array]]:
+        values = [variable.value for variable in weights.values()]
+        zeros = [np.zeros((len(x), *output.shape[1:]), x.dtype) for output in named.values()]
+        (value, outputs), (weight_gradients, gradients) = compiled(values, zeros, x, y)
+        found = zip([*named, *weights], [*gradients, *weight_gradients], strict=True)
+        return (
+            float(value),
+            {name: np.array(outputs[name]) for name in named},
+            {name: np.array(gradient) for name, gradient in found},
+        )
+
+    return differentiate
 
 
 def compile_epochs(

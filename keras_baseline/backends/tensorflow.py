@@ -16,20 +16,24 @@ from scratchnet.training import BatchOrder
 Array = NDArray[Any]
 
 
-def differentiate(
-    model: Any, x: Array, loss: Callable[[Any], Any]
-) -> tuple[float, dict[str, Array], dict[str, Array]]:
-    """Return the loss of one batch, the named outputs, and all gradients, by a tape."""
-    with tf.GradientTape() as tape:
-        outputs = model(tf.constant(x), training=True)
-        value = loss(outputs)
-    tensors = outputs if isinstance(outputs, dict) else {}
-    found = tape.gradient(value, {**tensors, **variables(model)})
-    return (
-        float(value),
-        {name: tensor.numpy() for name, tensor in tensors.items()},
-        {name: gradient.numpy() for name, gradient in found.items() if gradient is not None},
-    )
+def differentiator(
+    model: Any, loss: Callable[[Array, Any], Any]
+) -> Callable[[Array, Array], tuple[float, dict[str, Array], dict[str, Array]]]:
+    """Return a function that differentiates by a tape."""
+
+    def differentiate(x: Array, y: Array) -> tuple[float, dict[str, Array], dict[str, Array]]:
+        with tf.GradientTape() as tape:
+            outputs = model(tf.constant(x), training=True)
+            value = loss(y, outputs)
+        tensors = outputs if isinstance(outputs, dict) else {}
+        found = tape.gradient(value, {**tensors, **variables(model)})
+        return (
+            float(value),
+            {name: tensor.numpy() for name, tensor in tensors.items()},
+            {name: gradient.numpy() for name, gradient in found.items() if gradient is not None},
+        )
+
+    return differentiate
 
 
 def compile_epochs(

@@ -16,25 +16,29 @@ from scratchnet.training import BatchOrder
 Array = NDArray[Any]
 
 
-def differentiate(
-    model: Any, x: Array, loss: Callable[[Any], Any]
-) -> tuple[float, dict[str, Array], dict[str, Array]]:
-    """Return the loss of one batch, the named outputs, and all gradients, by autograd."""
-    outputs = model(torch.tensor(x), training=True)
-    value = loss(outputs)
-    tensors = outputs if isinstance(outputs, dict) else {}
-    weights = {name: variable.value for name, variable in variables(model).items()}
-    sources = {**tensors, **weights}
-    found = torch.autograd.grad(value, list(sources.values()), allow_unused=True)
-    return (
-        float(value.detach()),
-        {name: tensor.detach().numpy() for name, tensor in tensors.items()},
-        {
-            name: gradient.numpy()
-            for name, gradient in zip(sources, found, strict=True)
-            if gradient is not None
-        },
-    )
+def differentiator(
+    model: Any, loss: Callable[[Array, Any], Any]
+) -> Callable[[Array, Array], tuple[float, dict[str, Array], dict[str, Array]]]:
+    """Return a function that differentiates by autograd."""
+
+    def differentiate(x: Array, y: Array) -> tuple[float, dict[str, Array], dict[str, Array]]:
+        outputs = model(torch.tensor(x), training=True)
+        value = loss(y, outputs)
+        tensors = outputs if isinstance(outputs, dict) else {}
+        weights = {name: variable.value for name, variable in variables(model).items()}
+        sources = {**tensors, **weights}
+        found = torch.autograd.grad(value, list(sources.values()), allow_unused=True)
+        return (
+            float(value.detach()),
+            {name: tensor.detach().numpy() for name, tensor in tensors.items()},
+            {
+                name: gradient.numpy()
+                for name, gradient in zip(sources, found, strict=True)
+                if gradient is not None
+            },
+        )
+
+    return differentiate
 
 
 def compile_epochs(
