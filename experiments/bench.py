@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -341,4 +342,6 @@ def _unknown(option: str, name: str, known: list[str]) -> str:
 
 
 if __name__ == "__main__":
+    # Being told to end is an interrupt too: what was measured is kept.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())

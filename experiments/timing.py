@@ -197,6 +197,10 @@ def run_cells(
                 cell.rounds += 1
                 chosen = {OURS, *unsettled}
                 for name in sorted(chosen, key=order.index):
+                    # A round takes longer than expected where the machine has become busy.
+                    late = monotonic() - started > time_limit
+                    if late and (round_number or cell is not cells[0]):
+                        break
                     on_process(cell, name)
                     _run_one(cell, name, round_number, references, run_job)
             if not begun:
