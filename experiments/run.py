@@ -63,7 +63,7 @@ def _run(options: argparse.Namespace) -> int:
         )
         return INTERRUPTED
 
-    report = _write_report(plan, store, tables, results, crashes)
+    report = _write_report(store)
     _print_table(tables)
     for name, crash in crashes.items():
         print(f"{name} crashed: {crash.splitlines()[0]}", file=sys.stderr)
@@ -169,15 +169,17 @@ def _progress() -> Iterator[Progress]:
             yield progress
 
 
-def _gather(plan: Plan, store: Store) -> tuple[dict[str, TrialResult], dict[str, str]]:
-    """Load what finished, and why the others crashed, by trial name."""
-    results, crashes = {}, {}
+def _gather(plan: Plan, store: Store) -> tuple[Mapping[str, TrialResult], dict[str, str]]:
+    """Return what finished, and why the others crashed, by trial name."""
+    from experiments.results import StoredResults
+
+    finished, crashes = {}, {}
     for trial in plan.trials:
         if store.has(trial):
-            results[trial.name] = store.load(trial)
+            finished[trial.name] = trial
         elif crash := store.crash(trial):
             crashes[trial.name] = crash
-    return results, crashes
+    return StoredResults(store.folder, finished), crashes
 
 
 def _write_tables(plan: Plan, store: Store, results: Mapping[str, TrialResult]) -> Tables:
@@ -191,20 +193,10 @@ def _write_tables(plan: Plan, store: Store, results: Mapping[str, TrialResult]) 
     return tables
 
 
-def _write_report(
-    plan: Plan,
-    store: Store,
-    tables: Tables,
-    results: Mapping[str, TrialResult],
-    crashes: Mapping[str, str],
-) -> Path:
-    from experiments.report.html import render_report
-    from experiments.report.plots import draw_plots
+def _write_report(store: Store) -> Path:
+    from experiments.results import RunResult
 
-    plots = draw_plots(results, store.folder / "plots")
-    environment = json.loads((store.folder / "environment.json").read_text(encoding="utf-8"))
-    store.write_text("report.html", render_report(plan, tables, crashes, plots, environment))
-    return store.folder / "report.html"
+    return RunResult.load(store.folder).write_report()
 
 
 def _print_plan(plan: Plan) -> None:

@@ -1,106 +1,269 @@
-"""The report: one page with all of a run, from finished tables and pictures."""
+"""The report: one page that answers for a whole run, and opens from the disk.
+
+What does not fit into one page lies in files beside it, a script for each trial, which the page
+reads when the trial's part is unfolded: scripts may be read from the disk, data may not.
+"""
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Mapping
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-from jinja2 import Environment, PackageLoader, select_autoescape
+from markupsafe import Markup
 
-from experiments.plan import Plan, Trial
-from experiments.report.tables import Tables
+from experiments.beside import beside
+from experiments.plan import Trial
+from experiments.report import words
+from experiments.report.across import across_data
+from experiments.report.part import (
+    PROJECT,
+    Part,
+    load_result,
+    make_part,
+    templates,
+    write_rerun_plan,
+)
+from experiments.report.summary import Summary, summarize_trial
+from experiments.report.tables import VERDICTS
+from experiments.results import Missing, RunResult
+from experiments.store import whole_file
+from experiments.trial import TrialResult
+
+PAGE_BYTES = 2_800_000
+"""The page stays under 3 MB."""
+
+PARTS_FOLDER = "report-parts"
+
+_CANDIDATES = 60
+"""More parts than that never fit into the page."""
+
+_SHARED = 40
+"""So many trials are worth a second process."""
+
+_DOCUMENTS = {
+    "results.md": "the columns of the tables",
+    "verdicts.md": "verdicts and bounds",
+    "timing.md": "timing",
+    "keras.md": "what Keras means, exactly",
+    "findings.md": "findings about Keras",
+    "article.md": "the article and this project",
+    "plan.md": "plans",
+    "check.md": "checking a network of your own",
+}
 
 
-def render_report(
-    plan: Plan,
-    tables: Tables,
-    crashes: Mapping[str, str],
-    plots: Mapping[str, Path],
-    environment: Mapping[str, Any],
-) -> str:
-    """Return the page as HTML, pictures included.
+def write_report(run: RunResult, *, draw: bool = True) -> Path:
+    """Write ``report.html``, what lies beside it, and the pictures in ``plots/``.
 
     Parameters
     ----------
-    plan
-        What was to be run.
-    tables
-        What was found.
-    crashes
-        Why trials crashed, by name.
-    plots
-        Paths of the PNG files, as `experiments.report.plots.draw_plots` returns them.
-    environment
-        As in ``environment.json``.
+    run
+        Finished or not.
+    draw
+        Whether to draw the pictures; if not, those that are there stay.
+
+    Returns
+    -------
+    Path
+        Of the page.
     """
-    page = Environment(
-        loader=PackageLoader("experiments.report"), autoescape=select_autoescape(default=True)
-    ).get_template("report.html")
-    return page.render(
-        plan=plan,
-        sentences=summarize(tables),
-        rows=[_row(row, tables.parity) for row in tables.trials.to_dict("records")],
-        references=[
-            _reference(trial, row)
-            for trial, row in zip(plan.trials, tables.trials.to_dict("records"), strict=True)
-            if trial.reference is not None and row["status"] == "finished"
-        ],
-        crashes=crashes,
-        plots={name: _embedded(path) for name, path in plots.items()},
-        environment=environment,
+    from experiments.report.plots import draw_plots, existing_plots
+
+    plots = draw_plots(run) if draw else existing_plots(run)
+    path = run.folder / "report.html"
+    page = render_report(run, plots=plots)
+    with whole_file(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    return path
+
+
+def render_report(run: RunResult, *, plots: Mapping[str, Mapping[str, str]] | None = None) -> str:
+    """Return the page as HTML; write the plans and the parts that lie beside it.
+
+    Parameters
+    ----------
+    run
+        Finished or not.
+    plots
+        Of each trial: names of its pictures and their paths without suffix, relative to the page.
+    """
+    from experiments.report.charts import CONFIG, chart_library, chart_specifications
+
+    beside_page = run.folder / PARTS_FOLDER
+    shutil.rmtree(beside_page, ignore_errors=True)
+    parts = _all_parts(run, plots or {})
+    summaries = [part.summary for part in parts]
+    across = across_data(summaries, run.folder)
+    page = partial(
+        templates().get_template("report.html").render,
+        plan=run.plan,
+        answered=words.answers(summaries),
+        missing=words.missing_sentence(summaries),
+        summaries=summaries,
+        verdicts=VERDICTS,
+        words=words.VERDICT_WORDS,
+        found_verdicts=_found_verdicts(summaries),
+        dtypes=sorted({summary.dtype for summary in summaries}),
+        references=_references(run, summaries),
+        across=across,
+        bench_folder="results/bench",
+        parts_folder=PARTS_FOLDER,
+        documents=_documents(run.folder),
+        environment=_environment(run.environment),
+        files=[name for name in _FILES if (run.folder / name).exists()],
+        charts={"specifications": chart_specifications(), "config": CONFIG},
+        library=Markup(chart_library()),
+    )
+    room = PAGE_BYTES - len(page(parts={}, lazy=0).encode())
+    embedded = _that_fit(parts, room)
+    for part in parts:
+        if part.written or part.summary.name in embedded:
+            continue
+        _write_part(part, beside_page)
+    return page(parts=embedded, lazy=len(parts) - len(embedded))
+
+
+def render_notebook(run: RunResult) -> str:
+    """Return the verdict and one row per trial, for a notebook's cell."""
+    results = run.results
+    summaries = [
+        summarize_trial(trial, results[trial.name])
+        if trial.name in results
+        else summarize_trial(trial, None, run.missing[trial.name].status)
+        for trial in run.plan.trials
+    ]
+    return (
+        templates()
+        .get_template("notebook.html")
+        .render(
+            plan=run.plan,
+            answered=words.answers(summaries),
+            missing=words.missing_sentence(summaries),
+            summaries=summaries,
+        )
     )
 
 
-def summarize(tables: Tables) -> list[str]:
-    """Say in sentences whether it is right, whether it learns the same, and what it costs."""
-    trials, parity = tables.trials, tables.parity
-    finished = trials[trials["status"] == "finished"]
-    if finished.empty:
-        return ["No trial finished."]
-    count = len(finished)
-    sentences = []
-    lockstep = parity[parity["mode"] != "free"]
-    wrong = lockstep[lockstep["verdict"] == "divergent"]["trial"].nunique()
-    sentences.append(
-        f"In {count - wrong} of {count} trials every step that was compared, forward, backward "
-        "and update, equals Keras's to within rounding."
+@dataclass(frozen=True)
+class _MadePart(Part):
+    """A part, and whether it already lies beside the page."""
+
+    written: bool = False
+
+
+def _all_parts(run: RunResult, plots: Mapping[str, Mapping[str, str]]) -> list[_MadePart]:
+    """Make the parts of all trials, in the plan's order."""
+    make = partial(
+        _make_parts,
+        run=run.plan.name,
+        folder=run.folder,
+        results=run.results,
+        missing=run.missing,
+        plots=plots,
     )
-    free = parity[parity["mode"] == "free"]
-    apart = free[free["verdict"] == "divergent"]["trial"].nunique()
-    sentences.append(
-        f"In {count - apart} of {count} the two loss curves stay as close as rounding and its "
-        "growth allow."
-    )
-    speedup = finished["speedup"]
-    slower = int((speedup < 1).sum())
-    sentences.append(
-        f"Per epoch scratchnet is {speedup.median():.0f} times as fast as keras.Model.fit at the "
-        f"median ({speedup.min():.3g} to {speedup.max():.3g}), and slower in {slower or 'none'}."
-    )
-    if len(trials) > count:
-        sentences.append(f"{len(trials) - count} of {len(trials)} trials crashed.")
-    return sentences
+    trials = list(enumerate(run.plan.trials))
+    processes = min(os.cpu_count() or 1, 8)
+    if len(trials) < _SHARED or processes < 2:
+        return make(trials)
+    with beside([partial(make, trials[share::processes]) for share in range(1, processes)]) as rest:
+        made = {0: make(trials[::processes])}
+        made |= dict(enumerate(rest(), start=1))
+    return [made[index % processes][index // processes] for index, _ in trials]
 
 
-def _row(row: Mapping[Any, Any], parity: pd.DataFrame) -> dict[str, Any]:
-    """Add to a trial's row what it says about gradients and what diverged."""
-    own = parity[parity["trial"] == row["trial"]]
-    gradients = own[own["tensor"].astype(str).str.endswith("gradient")]
-    divergent = own[own["verdict"] == "divergent"]
-    return {
-        **row,
-        "gradient_difference": gradients["max_rel"].max(),
-        "compared": len(own),
-        "divergent": divergent.head(3).to_dict("records"),
-    }
+def _make_parts(
+    trials: Sequence[tuple[int, Trial]],
+    *,
+    run: str,
+    folder: Path,
+    results: Mapping[str, TrialResult],
+    missing: Mapping[str, Missing],
+    plots: Mapping[str, Mapping[str, str]],
+) -> list[_MadePart]:
+    """Make parts; those that cannot be in the page are written at once and come back empty."""
+    parts = []
+    for index, trial in trials:
+        result = missing.get(trial.name) or load_result(results, trial.name)
+        part = make_part(trial, result, folder=folder, plots=plots.get(trial.name, {}))
+        write_rerun_plan(trial, run, folder)
+        written = index >= _CANDIDATES
+        if written:
+            _write_part(part, folder / PARTS_FOLDER)
+            part = Part(part.summary, "", {})
+        parts.append(_MadePart(part.summary, part.html, part.data, written))
+    return parts
 
 
-def _reference(trial: Trial, row: Mapping[Any, Any]) -> dict[str, Any]:
-    return {**row, "reference": trial.reference}
+def _that_fit(parts: Sequence[_MadePart], room: int) -> dict[str, _MadePart]:
+    """Return the parts that go into the page: the first ones, as many as fit."""
+    embedded = {}
+    for part in parts:
+        # A few more signs than the data itself: escapes, and the element around it.
+        room -= part.size + 500
+        if part.written or room < 0:
+            break
+        embedded[part.summary.name] = part
+    return embedded
 
 
-def _embedded(path: Path) -> str:
-    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")
+def _write_part(part: Part, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    arguments = [part.summary.name, part.html, part.data]
+    text = ", ".join(json.dumps(value, separators=(",", ":")) for value in arguments)
+    with whole_file(folder / f"{part.summary.name}.js") as path:
+        path.write_text(f"receivePart({text});\n", encoding="utf-8")
+
+
+_FILES = (
+    "trials.csv",
+    "epochs.csv",
+    "timings.csv",
+    "parity.csv",
+    "comparability.csv",
+    "environment.json",
+    "plan.toml",
+)
+
+
+def _found_verdicts(summaries: Sequence[Summary]) -> list[str]:
+    found = {summary.verdict if summary.finished else summary.status for summary in summaries}
+    return sorted(found - {""}, key=lambda word: (*VERDICTS, word).index(word))
+
+
+def _references(run: RunResult, summaries: Sequence[Summary]) -> list[tuple[Summary, Any]]:
+    return [
+        (summary, trial.reference)
+        for trial, summary in zip(run.plan.trials, summaries, strict=True)
+        if trial.reference is not None and summary.finished
+    ]
+
+
+def _documents(folder: Path) -> list[tuple[str, str]]:
+    """Return titles and paths, relative to the page, of what explains it."""
+    documents = PROJECT / "docs"
+    return [
+        (title, Path(os.path.relpath(documents / name, folder.absolute())).as_posix())
+        for name, title in _DOCUMENTS.items()
+        if (documents / name).exists()
+    ]
+
+
+def _environment(environment: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the environment as names and values for people."""
+    return [(name.replace("_", " "), _said(value)) for name, value in environment.items()]
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_said(item)}" for key, item in value.items()) or "none"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return "; ".join(_said(item) for item in value) or "none"
+    return "unknown" if value is None else str(value)

@@ -1,8 +1,11 @@
-"""The pictures of a run, one style for all."""
+"""The pictures of a run as PNG and SVG, one style for all, each with a caption on it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,148 +14,180 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
+from experiments.beside import beside
 from experiments.describe import describe_architecture, describe_optimizer
+from experiments.epoch_seconds import EpochSeconds
 from experiments.plan import Trial
-from experiments.report.tables import IMPLEMENTATIONS
+from experiments.report.curves import loss_difference
+from experiments.report.part import agreement, held_out, load_result, loss_unit
+from experiments.report.planes import (
+    CLASS_COLOURS,
+    difference_colours,
+    looks,
+    prediction_colours,
+)
+from experiments.report.summary import SIDES, Summary, summarize_trial
+from experiments.report.tables import IMPLEMENTATIONS, VERDICTS
+from experiments.results import Missing, RunResult
 from experiments.store import whole_file
-from experiments.trial import Boundary, TrialResult, load_data
-from scratchnet.losses import LOSSES
+from experiments.trial import Boundary, TrialResult
 
 Array = NDArray[Any]
 
-# Okabe and Ito's colours, which colour-blind readers can tell apart.
-COLOURS = {"scratchnet": "#0072B2", "keras": "#E69F00"}
-NAMES = {"scratchnet": "scratchnet", "keras": "Keras"}
-_CLASS_COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#F0E442", "#56B4E9")
+STYLE = mpl.rc_params_from_file(
+    Path(__file__).parent / "style.mplstyle", use_default_template=False
+)
 
-# The keys' type is the list of all settings, which matplotlib does not export.
-STYLE: Any = {
-    "figure.dpi": 100,
-    "figure.titlesize": 12,
-    "font.size": 9,
-    "axes.titlesize": 10,
-    "axes.titlelocation": "left",
-    "axes.grid": True,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "grid.color": "#e3e3e3",
-    "axes.axisbelow": True,
-    "legend.frameon": False,
-    "legend.fontsize": 8,
-}
+# Of Okabe and Ito's colours, which colour-blind readers can tell apart.
+COLOURS = {"scratchnet": "#0072B2", "keras": "#D55E00"}
+
+MOST_DRAWN = 24
+"""So many trials have pictures of their own; the page has the charts of all."""
+
+_SHARE = 4
+"""So many trials are worth a process."""
+
+Pictures = dict[str, dict[str, str]]
+"""By trial, and by a picture's name: its path without suffix, relative to the page."""
 
 
-def draw_plots(results: Mapping[str, TrialResult], folder: Path) -> dict[str, Path]:
-    """Draw all pictures of a run.
+def draw_plots(run: RunResult) -> Pictures:
+    """Draw all pictures of a run into its folder ``plots``.
 
     Parameters
     ----------
-    results
-        Of the finished trials, by name.
-    folder
-        Where the PNG files go; what an earlier run left there is removed.
-
-    Returns
-    -------
-    dict
-        Paths by ``<trial>/curves``, ``<trial>/boundaries`` and ``epoch-seconds``.
+    run
+        Finished or not. Pictures that an earlier report drew are removed.
     """
+    folder = run.folder / "plots"
     folder.mkdir(parents=True, exist_ok=True)
-    for earlier in folder.glob("*.png"):
+    for earlier in [*folder.glob("*.png"), *folder.glob("*.svg")]:
         earlier.unlink()
-    paths: dict[str, Path] = {}
-    # Agg needs no screen; Figure is used without pyplot, so no state stays behind.
+    trials = [trial for trial in run.plan.trials[:MOST_DRAWN] if trial.name in run.results]
+    processes = min(os.cpu_count() or 1, 1 + len(trials) // _SHARE)
+    works = [
+        partial(_draw_trials, run.results, trials[i::processes], folder)
+        for i in range(1, processes)
+    ]
+    with beside(works) as rest:
+        summaries, measured = _draw_trials(run.results, trials[::processes], folder)
+        for further, timings in rest():
+            summaries += further
+            measured |= timings
+    order = [trial.name for trial in trials if trial.name in measured]
     with mpl.rc_context(STYLE):
-        for name, result in results.items():
-            paths[f"{name}/curves"] = _save(draw_curves(result), folder / f"{name}-curves.png")
-            if result.boundary is not None:
-                figure = draw_boundaries(result.trial, result.boundary)
-                paths[f"{name}/boundaries"] = _save(figure, folder / f"{name}-boundaries.png")
-        if results:
-            paths["epoch-seconds"] = _save(draw_seconds(results), folder / "epoch-seconds.png")
-    return paths
+        if order:
+            _save(draw_seconds({name: measured[name] for name in order}), folder / "epoch-seconds")
+        if summaries:
+            _save(draw_across(summaries), folder / "across")
+    return existing_plots(run)
+
+
+def _draw_trials(
+    results: Mapping[str, TrialResult], trials: Sequence[Trial], folder: Path
+) -> tuple[list[Summary], dict[str, list[EpochSeconds]]]:
+    """Draw the pictures of single trials; return what the pictures of all need."""
+    summaries, measured = [], {}
+    # Figure is used without pyplot, so no screen is needed and no state stays behind.
+    with mpl.rc_context(STYLE):
+        for trial in trials:
+            result = load_result(results, trial.name)
+            if isinstance(result, Missing):
+                continue
+            for name, draw in _PICTURES.items():
+                figure = draw(result)
+                if figure is not None:
+                    _save(figure, folder / f"{trial.name}-{name}")
+            summaries.append(summarize_trial(trial, result))
+            if result.seconds_per_epoch:
+                measured[trial.name] = result.seconds_per_epoch
+    return summaries, measured
+
+
+def existing_plots(run: RunResult) -> Pictures:
+    """Return the pictures that lie in a run's folder ``plots``."""
+    return {
+        trial.name: {
+            name: f"plots/{trial.name}-{name}"
+            for name in _PICTURES
+            if (run.folder / "plots" / f"{trial.name}-{name}.png").exists()
+        }
+        for trial in run.plan.trials[:MOST_DRAWN]
+    }
 
 
 def draw_curves(result: TrialResult) -> Figure:
     """Draw both sides' loss and accuracy, and below the loss its difference on a log axis."""
-    figure = Figure(figsize=(9.6, 4.8))
-    figure.suptitle(_title(result.trial))
-    # Margins by hand: matplotlib's own layouts take longer than the drawing.
+    figure = Figure(figsize=(9.6, 5.2))
     grid = figure.add_gridspec(
-        2,
-        2,
-        height_ratios=(3, 2),
-        left=0.095,
-        right=0.985,
-        bottom=0.17,
-        top=0.92,
-        wspace=0.17,
-        hspace=0.08,
+        2, 2, height_ratios=(3, 2), left=0.09, right=0.98, top=0.85, bottom=0.16, wspace=0.2
     )
     loss = figure.add_subplot(grid[0, 0])
     difference = figure.add_subplot(grid[1, 0], sharex=loss)
     accuracy = figure.add_subplot(grid[:, 1])
     epochs = np.arange(1, len(result.scratchnet.loss) + 1)
-
     for axes, column in ((loss, "loss"), (accuracy, "accuracy")):
         for side in reversed(IMPLEMENTATIONS):
             history = getattr(result, side)
             # Keras is broad and lies below, so that scratchnet does not hide it.
-            width = {"scratchnet": 1.0, "keras": 3.5}[side]
+            width = {"scratchnet": 1.2, "keras": 4.0}[side]
             for part, line in (("", "-"), ("val_", "--")):
+                values = getattr(history, part + column)
+                label = f"{SIDES[side]}, {'test' if part else 'training'}"
                 axes.plot(
-                    epochs,
-                    getattr(history, part + column),
+                    epochs[: len(values)],
+                    values,
                     line,
                     color=COLOURS[side],
                     linewidth=width,
-                    label=f"{NAMES[side]}, {'test' if part else 'training'}",
+                    label=label,
                 )
-    loss.set_ylabel(f"loss ({LOSS_UNITS[result.trial.architecture.loss]})")
+    unit = loss_unit(result.trial)
+    loss.set_ylabel(f"loss ({unit})")
     loss.tick_params(labelbottom=False)
-    accuracy.set(ylabel="accuracy (share of samples)", xlabel="epoch", ylim=(None, 1.02))
-    figure.legend(*loss.get_legend_handles_labels(), loc="lower center", ncols=4)
-
-    _draw_difference(difference, result, epochs)
+    accuracy.set(ylabel="accuracy (share of samples)", xlabel="epoch")
+    handles, labels = loss.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="upper right", ncols=4, bbox_to_anchor=(0.985, 0.93))
+    _draw_difference(difference, result, unit)
+    _title(
+        figure,
+        result.trial,
+        "Where the narrow lines lie on the broad ones, both sides learn the same. Below the loss: "
+        "its difference, which is rounding or chaos as long as it stays in the grey area.",
+    )
     return figure
 
 
-# Cross-entropies use natural logarithms.
-LOSS_UNITS = {
-    "binary_crossentropy": "nats",
-    "categorical_crossentropy": "nats",
-    "sparse_categorical_crossentropy": "nats",
-    "mean_squared_error": "squared units",
-}
-
-
-def _draw_difference(axes: Axes, result: TrialResult, epochs: Array) -> None:
-    gap = np.abs(np.array(result.scratchnet.loss) - np.array(result.keras.loss))
-    unit = LOSS_UNITS[result.trial.architecture.loss]
-    axes.set_yscale("log")
+def _draw_difference(axes: Axes, result: TrialResult, unit: str) -> None:
+    gap = loss_difference(result)
     width = result.envelope.get("loss_width")
+    epochs = np.arange(1, len(gap) + 1)
+    axes.set(xlabel="epoch", ylabel=f"|difference| ({unit})")
+    shown = np.concatenate([_positive(values) for values in (gap, width) if values is not None])
+    if not np.any(np.isfinite(shown)):
+        axes.set_ylim(-1, 1)
+        axes.set_yticks([0])
+        axes.text(0.5, 0.6, "none: the curves are identical", ha="center", transform=axes.transAxes)
+        return
+    axes.set_yscale("log")
+    axes.set_ylim(np.nanmin(shown) / 3, np.nanmax(shown) * 60)
     if width is not None:
+        bottom = np.full(len(epochs), np.nanmin(shown) / 3)
         axes.fill_between(
             epochs,
-            np.full(len(epochs), np.finfo(float).tiny),
-            _positive(width),
-            color="#bdbdbd",
+            bottom,
+            _positive(width[: len(gap)]),
+            color="#c9cfd5",
             linewidth=0,
             label="one-ulp perturbations reach this far",
         )
-    # Points, because epochs of equal losses leave gaps that would hide a lone difference.
-    axes.plot(epochs, _positive(gap), ".", color="#333333", markersize=2, label="of training loss")
-    axes.set(xlabel="epoch", ylabel=f"|difference| ({unit})")
-    shown = np.concatenate([_positive(values) for values in (gap, width) if values is not None])
-    if np.any(np.isfinite(shown)):
-        axes.set_ylim(np.nanmin(shown) / 3, np.nanmax(shown) * 30)
-        axes.legend(loc="upper left", ncols=2)
-    else:
-        axes.set_yscale("linear")
-        axes.set_ylim(-1, 1)
-        axes.text(0.5, 0.6, "none: the curves are identical", ha="center", transform=axes.transAxes)
+    axes.plot(
+        epochs[: len(gap)], _positive(gap), color="#222222", linewidth=0.8, label="difference"
+    )
+    axes.legend(loc="upper left", ncols=2)
 
 
 def _positive(values: Array) -> Array:
@@ -161,132 +196,246 @@ def _positive(values: Array) -> Array:
         return np.where((values > 0) & np.isfinite(values), values, np.nan)
 
 
-def draw_boundaries(trial: Trial, boundary: Boundary) -> Figure:
-    """Draw what both sides predict all over the plane, side above side, epoch beside epoch."""
-    looks = len(boundary.epochs)
-    figure = Figure(figsize=(2.4 * looks + 1.2, 5.0))
-    figure.suptitle(_title(trial))
-    panels = figure.subplots(
-        2,
-        looks,
-        sharex=True,
-        sharey=True,
-        squeeze=False,
-        gridspec_kw={
-            "left": 0.85 / figure.get_figwidth(),
-            "right": 1 - 1.0 / figure.get_figwidth(),
-            "bottom": 0.1,
-            "top": 0.87,
-            "wspace": 0.06,
-            "hspace": 0.08,
-        },
-    )
-    data = load_data(trial)
-    labels = data.y_test
-    if not LOSSES[trial.architecture.loss].sparse and labels.shape[1] > 1:
-        labels = labels.argmax(axis=1)
-    extent = (boundary.first[0], boundary.first[-1], boundary.second[0], boundary.second[-1])
-    units = boundary.scratchnet.shape[-1]
-    classes = max(units, 2)
-    colours = ListedColormap([_CLASS_COLOURS[i % len(_CLASS_COLOURS)] for i in range(classes)])
-    image = None
-    for row, side in enumerate(IMPLEMENTATIONS):
-        for column, epoch in enumerate(boundary.epochs):
+def draw_boundaries(result: TrialResult) -> Figure | None:
+    """Draw both sides' predictions all over the plane and their difference, epoch by epoch."""
+    trial, boundary = result.trial, result.boundary
+    if boundary is None:
+        return None
+    found = looks(boundary)
+    figure = Figure(figsize=(max(2.3 * len(found) + 0.8, 6.4), 7.6))
+    panels = figure.subplots(3, len(found), sharex=True, sharey=True, squeeze=False)
+    figure.subplots_adjust(left=0.09, right=0.98, top=0.9, bottom=0.13, wspace=0.06, hspace=0.06)
+    points, labels = held_out(trial)
+    colours = np.array(CLASS_COLOURS)[np.minimum(labels, len(CLASS_COLOURS) - 1)]
+    for column, look in enumerate(found):
+        for row, side in enumerate(IMPLEMENTATIONS):
             axes: Axes = panels[row, column]
-            values = getattr(boundary, side)[column]
-            if units == 1:
-                image = axes.imshow(
-                    values[:, :, 0],
-                    extent=extent,
-                    origin="lower",
-                    aspect="auto",
-                    cmap="RdBu",
-                    vmin=0,
-                    vmax=1,
-                    alpha=0.75,
-                )
-                if values.min() < 0.5 < values.max():
-                    grid = (boundary.first, boundary.second)
-                    axes.contour(*grid, values[:, :, 0], [0.5], colors="black", linewidths=1)
-            else:
-                axes.imshow(
-                    values.argmax(axis=-1),
-                    extent=extent,
-                    origin="lower",
-                    aspect="auto",
-                    cmap=colours,
-                    vmin=0,
-                    vmax=classes - 1,
-                    alpha=0.45,
-                )
+            _image(axes, boundary, prediction_colours(look, side))
+            _lines(axes, boundary, look.margins[side], "black", "-")
             axes.scatter(
-                data.x_test[:, 0],
-                data.x_test[:, 1],
-                c=labels.ravel(),
-                cmap=colours,
-                vmin=0,
-                vmax=classes - 1,
-                s=10,
-                edgecolors="white",
-                linewidths=0.4,
+                points[:, 0], points[:, 1], c=colours, s=9, edgecolors="white", linewidths=0.4
             )
-            axes.grid(visible=False)
-            if row == 0:
-                axes.set_title(f"epoch {epoch:,}")
-            else:
-                axes.set_xlabel("$x_1$")
-            if column == 0:
-                axes.set_ylabel(f"{NAMES[side]}\n$x_2$")
-    if image is not None:
-        bar = figure.add_axes((1 - 0.85 / figure.get_figwidth(), 0.2, 0.012, 0.57))
-        figure.colorbar(image, cax=bar, label="predicted probability of class 1")
+        axes = panels[2, column]
+        _image(axes, boundary, difference_colours(look))
+        _lines(axes, boundary, look.margins["keras"], "white", "-")
+        _lines(axes, boundary, look.margins["scratchnet"], "#ff9d5c", "--")
+        panels[0, column].set_title(f"epoch {look.epoch:,}")
+        axes.set_xlabel("$x_1$")
+    for row, name in enumerate((*SIDES.values(), "difference")):
+        panels[row, 0].set_ylabel(f"{name}\n$x_2$")
+    _title(
+        figure,
+        trial,
+        "Colour: the predicted class, pale where undecided; dots: held-out samples. Below: the "
+        "difference from 1e-17 (blue) to 1 (yellow), none where black, "
+        "vermilion where the classes differ, with both boundaries.",
+    )
     return figure
 
 
-def draw_seconds(results: Mapping[str, TrialResult]) -> Figure:
-    """Draw every measured epoch of every trial, with medians, on a log axis."""
-    figure = Figure(figsize=(9.6, 1.4 + 0.42 * len(results)), layout="constrained")
-    axes = figure.subplots()
-    axes.set_xscale("log")
-    names = list(results)
-    random = np.random.default_rng(0)
-    for row, name in enumerate(names):
-        for side, shift in (("scratchnet", -0.17), ("keras", 0.17)):
-            seconds = np.array(
-                [
-                    measured.seconds
-                    for measured in results[name].seconds_per_epoch
-                    if measured.implementation == side
-                ]
+def _image(axes: Axes, boundary: Boundary, colours: Array) -> None:
+    ends = (boundary.first[0], boundary.first[-1], boundary.second[0], boundary.second[-1])
+    axes.imshow(colours, extent=ends, origin="lower", aspect="auto", interpolation="nearest")
+    axes.grid(visible=False)
+
+
+def _lines(axes: Axes, boundary: Boundary, margins: Array, colour: str, style: str) -> None:
+    for margin in margins:
+        if margin.min() < 0 < margin.max():
+            axes.contour(
+                boundary.first,
+                boundary.second,
+                margin,
+                [0.0],
+                colors=colour,
+                linewidths=1,
+                linestyles=style,
             )
-            jitter = random.uniform(-0.1, 0.1, len(seconds))
+
+
+def draw_agreement(result: TrialResult) -> Figure | None:
+    """Draw the map of gradient agreement: tensors over steps, as a share of the bound."""
+    modes = agreement(result.parity)["modes"]
+    if not modes:
+        return None
+    titles = {"layer": "each operation alone", "step": "the whole step"}
+    kept = {
+        mode: [row for row in found["rows"] if row["tensor"].endswith("gradient")] or found["rows"]
+        for mode, found in modes.items()
+    }
+    most = max(len(rows) for rows in kept.values())
+    height = 0.17 * most + 2.1
+    figure = Figure(figsize=(9.6, height))
+    panels = figure.subplots(1, len(modes), squeeze=False)[0]
+    figure.subplots_adjust(
+        left=0.2, right=0.83, top=1 - 0.75 / height, bottom=1.05 / height, wspace=0.06
+    )
+    for axes, (mode, found) in zip(panels, modes.items(), strict=True):
+        rows = kept[mode]
+        shares = np.array([[np.nan if s is None else s for s in row["share"]] for row in rows])
+        axes.imshow(_tones(shares), cmap=_HEAT, vmin=-0.5, vmax=5.5, aspect="auto")
+        for i, row in enumerate(rows):
+            for j, verdict in enumerate(row["verdicts"]):
+                sign = "" if verdict is None else _SIGNS.get(VERDICTS[verdict], "")
+                if sign:
+                    colour = "white" if sign == _SIGNS["divergent"] else "black"
+                    axes.text(j, i, sign, ha="center", va="center", color=colour, weight="bold")
+        axes.set_title(titles[mode])
+        axes.set_xticks(range(len(found["steps"])), [f"{step:,}" for step in found["steps"]])
+        axes.set_xlabel("training step (updates before it)")
+        axes.grid(visible=False)
+        names = [f"{row['layer']}  {row['tensor'].replace('_', ' ')}" for row in rows]
+        axes.set_yticks(range(len(rows)), names if axes is panels[0] else [])
+        axes.tick_params(length=0, labelsize=7)
+    figure.legend(
+        handles=[
+            Patch(facecolor=_HEAT(tone), edgecolor="#888888", label=label)
+            for tone, label in enumerate(_TONE_NAMES)
+        ],
+        title="share of the bound",
+        loc="upper left",
+        bbox_to_anchor=(0.835, 1 - 0.7 / height),
+    )
+    _title(
+        figure,
+        result.trial,
+        "Largest difference of each gradient from Keras's, as a share of what rounding can "
+        "explain. Up to 100 % both sides may be right; ≠ marks what is beyond, ? a kink.",
+    )
+    return figure
+
+
+_HEAT = ListedColormap(["#f1f5f9", "#d6e4f0", "#a9c9e2", "#74a7ce", "#2f6c9f", "#a33300"])
+_TONE_NAMES = ("identical", "up to 1 %", "up to 10 %", "up to 50 %", "up to 100 %", "beyond")
+_SIGNS = {"divergent": "≠", "undecidable": "?"}
+
+
+def _tones(shares: Array) -> Array:
+    """Return from 0 (no difference) to 4 (over half the bound) and 5 (beyond)."""
+    tones = np.searchsorted([1e-300, 0.01, 0.1, 0.5, 1.0], np.nan_to_num(shares), side="left")
+    return np.asarray(tones)
+
+
+def draw_seconds(measured: Mapping[str, Sequence[EpochSeconds]]) -> Figure:
+    """Draw every measured epoch of every trial, with medians, on a log axis.
+
+    Parameters
+    ----------
+    measured
+        Timings by trial.
+    """
+    height = 1.6 + 0.42 * len(measured)
+    figure = Figure(figsize=(9.6, height))
+    axes = figure.subplots()
+    longest = max(len(name) for name in measured)
+    figure.subplots_adjust(
+        left=min(0.4, 0.03 + 0.0085 * longest),
+        right=0.98,
+        top=1 - 0.6 / height,
+        bottom=0.85 / height,
+    )
+    axes.set_xscale("log")
+    random = np.random.default_rng(0)
+    for row, rows in enumerate(measured.values()):
+        for side, shift in (("scratchnet", -0.17), ("keras", 0.17)):
+            seconds = np.array([one.seconds for one in rows if one.implementation == side])
+            if not len(seconds):
+                continue
             axes.plot(
                 seconds * 1e3,
-                row + shift + jitter,
+                row + shift + random.uniform(-0.1, 0.1, len(seconds)),
                 ".",
                 color=COLOURS[side],
                 markersize=3,
                 alpha=0.5,
-                label=f"{NAMES[side]}, one epoch" if row == 0 else None,
+                label=f"{SIDES[side]}, one epoch" if row == 0 else None,
             )
             median = float(np.median(seconds)) * 1e3
             axes.plot([median] * 2, [row + shift - 0.17, row + shift + 0.17], color="black")
     axes.plot([], [], color="black", label="median")
-    axes.set_yticks(range(len(names)), names)
-    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.set_yticks(range(len(measured)), list(measured))
+    axes.set_ylim(len(measured) - 0.4, -0.6)
     axes.set(xlabel="milliseconds per epoch (log scale)")
-    figure.legend(loc="outside upper center", ncols=3)
+    figure.legend(loc="upper right", ncols=3, bbox_to_anchor=(0.985, 1.0))
+    _caption(figure, "Every dot is a measured epoch; farther left is faster.")
     return figure
 
 
-def _title(trial: Trial) -> str:
-    return (
+def draw_across(summaries: Sequence[Summary]) -> Figure:
+    """Draw accuracy against accuracy, and speed over the size of the network."""
+    figure = Figure(figsize=(9.6, 4.6))
+    accuracy, speed = figure.subplots(1, 2)
+    figure.subplots_adjust(left=0.08, right=0.98, top=0.9, bottom=0.2, wspace=0.25)
+    pairs = [summary.test_accuracy for summary in summaries if summary.test_accuracy is not None]
+    accuracy.axline((0.5, 0.5), slope=1, color="#888888", linewidth=1)
+    accuracy.plot(
+        [pair["keras"] for pair in pairs],
+        [pair["scratchnet"] for pair in pairs],
+        "o",
+        color=COLOURS["scratchnet"],
+        alpha=0.6,
+    )
+    accuracy.set(title="test accuracy (share of samples)", xlabel="Keras", ylabel="scratchnet")
+    for summary in summaries:
+        if summary.speed is None:
+            continue
+        found = summary.speed
+        marker = "o" if summary.dtype == "float32" else "s"
+        colour = COLOURS["scratchnet"] if summary.batch_size == "full" else COLOURS["keras"]
+        if np.isfinite([found.low, found.high]).all():
+            speed.plot([summary.parameters] * 2, [found.low, found.high], color=colour, lw=1)
+        speed.plot(summary.parameters, found.ratio, marker, color=colour, alpha=0.8)
+    for label, marker, colour in (
+        ("full batch, float32", "o", COLOURS["scratchnet"]),
+        ("full batch, float64", "s", COLOURS["scratchnet"]),
+        ("mini-batches, float32", "o", COLOURS["keras"]),
+        ("mini-batches, float64", "s", COLOURS["keras"]),
+    ):
+        speed.plot([], [], marker, color=colour, label=label)
+    speed.axhline(1, color="black", linestyle="--", linewidth=1)
+    speed.set(
+        xscale="log", yscale="log", title="times faster per epoch", xlabel="weights of the network"
+    )
+    low, high = speed.get_ylim()
+    # The legend stands above all marks.
+    speed.set_ylim(min(low, 0.7), high * (max(high, 2) / min(low, 0.7)) ** 0.3)
+    speed.legend(loc="upper left", ncols=2)
+    _caption(
+        figure,
+        "Left: a dot is a trial; on the line both sides are equal. Right: with 95 % intervals over "
+        "the repeats; above the dashed line scratchnet is faster.",
+    )
+    return figure
+
+
+_PICTURES: dict[str, Callable[[TrialResult], Figure | None]] = {
+    "curves": draw_curves,
+    "boundaries": draw_boundaries,
+    "agreement": draw_agreement,
+}
+
+
+def _title(figure: Figure, trial: Trial, caption: str) -> None:
+    title = (
         f"{trial.name}: {describe_architecture(trial.architecture)} · "
         f"{describe_optimizer(trial.optimizer)} · {trial.dtype}"
     )
+    width, height = figure.get_size_inches()
+    # A character of the title is about a fourteenth of an inch wide.
+    figure.text(0.02, 1 - 0.1 / height, textwrap.shorten(title, int(14 * width)), va="top", size=11)
+    _caption(figure, caption)
 
 
-def _save(figure: Figure, path: Path) -> Path:
-    with whole_file(path) as temporary:
+def _caption(figure: Figure, caption: str) -> None:
+    width, height = figure.get_size_inches()
+    # A character is about a sixteenth of an inch wide.
+    lines = textwrap.fill(caption, int(15.5 * width))
+    figure.text(0.02, 0.08 / height, lines, va="bottom", size=8, color="#444444")
+
+
+def _save(figure: Figure, stem: Path) -> None:
+    with whole_file(stem.with_name(f"{stem.name}.png")) as temporary:
         figure.savefig(temporary, format="png")
-    return path
+    with whole_file(stem.with_name(f"{stem.name}.svg")) as temporary:
+        # Without the time of the drawing the same data make the same file.
+        figure.savefig(temporary, format="svg", metadata={"Date": None})

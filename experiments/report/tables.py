@@ -64,21 +64,23 @@ def build_tables(trials: Sequence[Trial], results: Mapping[str, TrialResult]) ->
     results
         Of the finished ones, by name.
     """
-    finished = [trial for trial in trials if trial.name in results]
+    rows, epochs, timings, parity = [], [], [], []
+    # Each result is asked for once: it may have to be read from the disk.
+    for trial in trials:
+        result = results.get(trial.name)
+        rows.append(_trial_row(trial, result))
+        if result is not None:
+            epochs.append(_epochs(trial.name, result))
+            timings.append(_timings(trial.name, result))
+            parity.append(_parity(trial.name, result.parity))
     return Tables(
-        trials=pd.DataFrame([_trial_row(trial, results.get(trial.name)) for trial in trials]),
+        trials=pd.DataFrame(rows),
         epochs=_together(
-            [_epochs(trial.name, results[trial.name]) for trial in finished],
+            epochs,
             ["trial", "implementation", "epoch", "loss", "accuracy", "val_loss", "val_accuracy"],
         ),
-        timings=_together(
-            [_timings(trial.name, results[trial.name]) for trial in finished],
-            ["trial", "implementation", "repeat", "epoch", "seconds"],
-        ),
-        parity=_together(
-            [_parity(trial.name, results[trial.name].parity) for trial in finished],
-            PARITY_COLUMNS,
-        ),
+        timings=_together(timings, ["trial", "implementation", "repeat", "epoch", "seconds"]),
+        parity=_together(parity, PARITY_COLUMNS),
     )
 
 

@@ -1,0 +1,75 @@
+"""``python -m experiments.report RUN``: the page and the pictures of a run, finished or not."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+PROJECT = Path(__file__).parents[2]
+
+WRITTEN, BAD_INPUT, INTERRUPTED = 0, 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        return _report(options)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.report",
+        description="Write report.html and plots/ for a run that experiments.run left, also for "
+        "one that failed in places, was interrupted or is still going on: the page says what is "
+        "missing, and why.",
+        epilog="Exit status: 0 the page is written, whatever it says; 2 bad input; 130 "
+        "interrupted.",
+    )
+    parser.add_argument(
+        "run",
+        type=Path,
+        nargs="?",
+        default=PROJECT / "results" / "article",
+        metavar="RUN",
+        help="the run's folder (default: results/article of the project)",
+    )
+    parser.add_argument(
+        "--no-plots", action="store_true", help="write the page only, and draw no pictures"
+    )
+    return parser
+
+
+def _report(options: argparse.Namespace) -> int:
+    from experiments.results import RunError, RunResult
+
+    try:
+        run = RunResult.load(options.run)
+    except RunError as error:
+        print(f"experiments.report: {error}", file=sys.stderr)
+        return BAD_INPUT
+
+    from experiments.report.html import write_report
+
+    try:
+        report = write_report(run, draw=not options.no_plots)
+    except OSError as error:
+        print(
+            f"experiments.report: {error.filename or options.run}: cannot be written "
+            f"({error.strerror}); expected a folder that can",
+            file=sys.stderr,
+        )
+        return BAD_INPUT
+    for name, why in run.missing.items():
+        print(f"{name}: {why.status}: {why.reason}", file=sys.stderr)
+    print(report)
+    return WRITTEN
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,258 @@
+"""Verdicts and figures in words."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from experiments.parity.trace import ParityRow
+from experiments.report.summary import Speed, Summary
+
+VERDICT_WORDS = {
+    "identical": "the same to the last bit",
+    "rounding": "apart by no more than rounding",
+    "chaos": "apart by no more than rounding grows to in training",
+    "undecidable": "at a kink, where rounding decides which branch is right",
+    "divergent": "apart by more than rounding can explain",
+}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One of the three answers on the first screen.
+
+    Attributes
+    ----------
+    question
+        As ``Is it right?``.
+    short
+        The verdict in a word or two.
+    sentence
+        The verdict in a sentence.
+    well
+        Whether it is good news; None where it is neither.
+    """
+
+    question: str
+    short: str
+    sentence: str
+    well: bool | None
+
+
+def answers(summaries: Sequence[Summary]) -> list[Answer]:
+    """Answer the three questions for a whole run.
+
+    Parameters
+    ----------
+    summaries
+        Of all trials, finished or not.
+    """
+    finished = [summary for summary in summaries if summary.finished]
+    if not finished:
+        nothing = "No trial has finished, so nothing was compared."
+        return [
+            Answer(question, "Unknown", nothing, None)
+            for question in ("Is it right?", "Does it learn the same?", "What does it cost?")
+        ]
+    return [_right(finished), _learns(finished), _costs(finished)]
+
+
+def missing_sentence(summaries: Sequence[Summary]) -> str:
+    """Say how many trials have no result, and why; empty if all have one."""
+    counts = Counter(summary.status for summary in summaries if not summary.finished)
+    if not counts:
+        return ""
+    said = {"crashed": "crashed", "not run": "not run yet", "unreadable": "unreadable"}
+    parts = [f"{count} {said.get(status, status)}" for status, count in counts.items()]
+    return (
+        f"{counts.total()} of {len(summaries)} trials have no result ({', '.join(parts)}); "
+        "each says why in its part."
+    )
+
+
+def _right(finished: Sequence[Summary]) -> Answer:
+    question = "Is it right?"
+    judged = [summary for summary in finished if summary.lockstep]
+    if not judged:
+        return Answer(question, "Unknown", "No step was compared.", None)
+    wrong = [summary for summary in judged if summary.lockstep == "divergent"]
+    good = len(judged) - len(wrong)
+    tensors = sum(summary.compared for summary in judged)
+    sentence = (
+        f"In {good} of {_count(len(judged), 'trial')} scratchnet's activations, gradients and "
+        f"updated weights equal Keras's to within rounding ({_count(tensors, 'tensor')} compared "
+        "step by step)."
+    )
+    if wrong:
+        first = wrong[0]
+        where = "" if first.first_divergence is None else f" at {place(first.first_divergence)}"
+        sentence += f" {first.name} parts from Keras{where}."
+        return Answer(question, "No", sentence, False)
+    kinks = sum(summary.lockstep == "undecidable" for summary in judged)
+    if kinks:
+        sentence += (
+            f" In {kinks} a value lies so near a kink that rounding decides which branch is taken."
+        )
+    return Answer(question, "Yes", sentence, True)
+
+
+def _learns(finished: Sequence[Summary]) -> Answer:
+    question = "Does it learn the same?"
+    judged = [summary for summary in finished if summary.free]
+    if not judged:
+        return Answer(question, "Unknown", "No training curves were compared.", None)
+    apart = [summary for summary in judged if summary.free == "divergent"]
+    epochs = sorted({summary.epochs for summary in judged})
+    span = f"{epochs[0]:,}" if len(epochs) == 1 else f"{epochs[0]:,} to {epochs[-1]:,}"
+    unit = "epoch" if epochs == [1] else "epochs"
+    chaos = sum(summary.free == "chaos" for summary in judged)
+    sentence = (
+        f"The loss curves of {len(judged) - len(apart)} of {_count(len(judged), 'trial')} agree "
+        f"over {span} {unit}"
+    )
+    sentence += f", in {chaos} of them as far as rounding grows." if chaos else "."
+    sentence += _accuracies(judged)
+    if apart:
+        names = ", ".join(summary.name for summary in apart[:3])
+        more = f" and {len(apart) - 3} more" if len(apart) > 3 else ""
+        sentence += f" The curves of {names}{more} part further than rounding carries them."
+        return Answer(question, "No", sentence, False)
+    return Answer(question, "Yes", sentence, True)
+
+
+def _accuracies(judged: Sequence[Summary]) -> str:
+    gaps = [
+        # Keras counts in float32.
+        round(abs(summary.test_accuracy["scratchnet"] - summary.test_accuracy["keras"]), 6)
+        for summary in judged
+        if summary.test_accuracy is not None
+    ]
+    if not gaps:
+        return ""
+    if max(gaps) == 0:
+        return " Test accuracies are equal in all."
+    return (
+        f" Test accuracies are equal in {gaps.count(0.0)}, and at most "
+        f"{100 * max(gaps):.2g} percentage points apart."
+    )
+
+
+def _costs(finished: Sequence[Summary]) -> Answer:
+    question = "What does it cost?"
+    speeds = [summary.speed.ratio for summary in finished if summary.speed is not None]
+    if not speeds:
+        return Answer(question, "Unknown", "Nothing was timed.", None)
+    middle = median(speeds)
+    slower = sum(ratio < 1 for ratio in speeds)
+    spread = ""
+    if len(speeds) > 1:
+        spread = f" ({times(min(speeds))} to {times(max(speeds))} times over the trials)"
+    much = (
+        f"{times(middle)} times faster" if middle >= 1 else f"{times(1 / middle)} times slower"
+    ) + " per epoch than keras.Model.fit"
+    sentence = (
+        f"scratchnet is {much}{' at the median' if len(speeds) > 1 else ''}{spread}, and slower "
+        f"than Keras in {slower or 'none'}."
+    )
+    if not slower:
+        return Answer(question, "Less", sentence, True)
+    return Answer(question, "It depends" if slower < len(speeds) else "More", sentence, None)
+
+
+def trial_sentences(summary: Summary) -> list[tuple[str, str]]:
+    """Return the three answers for one trial, each with the verdict that it rests on."""
+    sentences = []
+    if summary.lockstep:
+        said = (
+            f"{_count(summary.compared, 'tensor')} of {_count(summary.steps, 'training step')} "
+            f"compared with Keras's from equal weights: {VERDICT_WORDS[summary.lockstep]}."
+        )
+        if not math.isnan(summary.gradient_ulps):
+            said += (
+                f" Gradients differ by up to {quantity(summary.gradient_ulps)} units in the last "
+                f"place, and by up to {share(summary.gradient_share)} of what rounding can explain."
+            )
+        sentences.append((summary.lockstep, said))
+    if summary.free:
+        said = f"Trained apart for {_count(summary.epochs, 'epoch')}, the two losses are "
+        said += VERDICT_WORDS[summary.free]
+        if summary.curve_gap > 0:
+            said += f", at most {quantity(summary.curve_gap)}"
+        said += "."
+        if summary.test_accuracy is not None:
+            ours, twin = (summary.test_accuracy[side] for side in ("scratchnet", "keras"))
+            said += f" Test accuracy is {ours:.3f} here and {twin:.3f} in Keras."
+        sentences.append((summary.free, said))
+    if summary.speed is not None and summary.seconds is not None:
+        ratio = summary.speed.ratio
+        much = f"{times(ratio)} times faster" if ratio >= 1 else f"{times(1 / ratio)} times slower"
+        sentences.append(
+            (
+                "faster" if ratio >= 1 else "slower",
+                f"An epoch takes scratchnet {duration(summary.seconds['scratchnet'])} and "
+                f"keras.Model.fit {duration(summary.seconds['keras'])} at the median: {much}"
+                f"{interval(summary.speed)}.",
+            )
+        )
+    return sentences
+
+
+def place(row: ParityRow) -> str:
+    """Return ``step 0, dense_2/kernel_gradient``."""
+    if row.mode == "free":
+        return f"epoch {row.step + 1}, {row.tensor.replace('val_', 'test ')}"
+    where = "" if row.tensor == "loss" else f"{row.layer}/"
+    return f"step {row.step}, {where}{row.tensor}"
+
+
+def interval(found: Speed) -> str:
+    """Return `` (95 % interval 20 to 40)``, empty where there is none."""
+    if not (math.isfinite(found.low) and math.isfinite(found.high)):
+        return ""
+    return f" (95 % interval {times(found.low)} to {times(found.high)})"
+
+
+def times(ratio: float) -> str:
+    """Return a ratio with no more digits than it deserves."""
+    if not math.isfinite(ratio):
+        return "n/a"
+    if ratio >= 9.95:
+        return f"{float(f'{ratio:.2g}'):,.0f}"
+    return f"{ratio:.2g}" if ratio < 0.995 else f"{ratio:.1f}"
+
+
+def duration(seconds: float) -> str:
+    """Return seconds in the unit that suits them."""
+    if seconds >= 1:
+        return f"{seconds:.3g} s"
+    return f"{seconds * 1e3:.3g} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.3g} µs"
+
+
+def quantity(value: float) -> str:
+    """Return a small or large number with two digits; an exact 0 as 0."""
+    if math.isnan(value):
+        return "n/a"
+    if math.isinf(value):
+        return "∞"
+    if 100 <= abs(value) < 1e6:
+        return f"{float(f'{value:.2g}'):,.0f}"
+    if value == 0 or 0.01 <= abs(value) < 100:
+        return f"{value:.2g}"
+    mantissa, exponent = f"{value:.1e}".split("e")
+    return f"{mantissa}e{int(exponent)}"
+
+
+def share(ratio: float) -> str:
+    """Return a share of a bound in per cent."""
+    if not math.isfinite(ratio):
+        return "n/a" if math.isnan(ratio) else "∞ times the size"
+    if ratio > 9.995:
+        return f"{times(ratio)} times the size"
+    return f"{100 * ratio:.2g} %" if ratio < 0.995 else f"{100 * ratio:.0f} %"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
