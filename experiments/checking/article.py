@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -149,8 +150,16 @@ class ArticleForm:
             recorder.step = "again"
             self._put_gradients(case, point, x, y, params, recorder)
             recorder.step = "0"
-        if "update" not in self.found or gradients is None:
-            return
+        if "update" in self.found and gradients is not None:
+            params = self._put_update(case, params, gradients, recorder)
+            recorder.step = "1"
+            gradients = self._put_gradients(case, point, x, y, params, recorder)
+            self._put_update(case, params, gradients, recorder)
+
+    def _put_update(
+        self, case: Case, params: dict[str, Any], gradients: Any, recorder: Recorder
+    ) -> dict[str, Any]:
+        """Update the weights, write them down, and return them as the user's code keeps them."""
         roles = {
             "params": params,
             "grads": gradients,
@@ -160,8 +169,7 @@ class ArticleForm:
         answer = self._call(recorder, "update", roles)
         updated = next((item for item in _items(answer) if isinstance(item, Mapping)), params)
         self._put_weights(case.architecture, updated, "updated", "update", recorder)
-        recorder.step = "1"
-        self._put_gradients(case, point, x, y, dict(updated), recorder)
+        return dict(updated)
 
     def train(self, case: Case, point: Point, recorder: Recorder) -> None:
         """Let `train` run for a few epochs from a point, and write down where it ended.
@@ -447,12 +455,24 @@ def match_arguments(
         Positional and named arguments; or what does not fit, for a sentence that begins with the
         function's name.
     """
+    fitting = _fit_parameters(function, tuple(roles))
+    if isinstance(fitting, str):
+        return fitting
+    positional, named = fitting
+    return [roles[role] for role in positional], {n: roles[role] for n, role in named.items()}
+
+
+@cache
+def _fit_parameters(
+    function: Callable[..., Any], roles: tuple[str, ...]
+) -> tuple[list[str], dict[str, str]] | str:
+    """Return the roles of positional and of named parameters; see `match_arguments`."""
     try:
         parameters = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):
-        return list(roles.values()), {}
+        return list(roles), {}
     if any(p.kind is p.VAR_POSITIONAL for p in parameters):
-        return list(roles.values()), {}
+        return list(roles), {}
     parameters = [p for p in parameters if p.kind is not p.VAR_KEYWORD]
     chosen: dict[str, str] = {}
     for role in roles:
@@ -464,21 +484,12 @@ def match_arguments(
     for parameter in parameters:
         if parameter.default is parameter.empty and parameter.name not in chosen:
             if not left:
-                return (
-                    f"needs {parameter.name!r} too; it was to be called with "
-                    f"({', '.join(roles)}) only"
-                )
+                given = ", ".join(roles)
+                return f"needs {parameter.name!r} too; it was to be called with ({given}) only"
             chosen[parameter.name] = left.pop(0)
-    positional = [
-        roles[chosen[p.name]]
-        for p in parameters
-        if p.kind is p.POSITIONAL_ONLY and p.name in chosen
-    ]
-    named = {
-        p.name: roles[chosen[p.name]]
-        for p in parameters
-        if p.kind is not p.POSITIONAL_ONLY and p.name in chosen
-    }
+    fitted = [p for p in parameters if p.name in chosen]
+    positional = [chosen[p.name] for p in fitted if p.kind is p.POSITIONAL_ONLY]
+    named = {p.name: chosen[p.name] for p in fitted if p.kind is not p.POSITIONAL_ONLY}
     return positional, named
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from experiments.checking.forward_mistakes import SLOPES
+from experiments.checking.forward_mistakes import SLOPES, SMOOTHING, smoothed
 from experiments.checking.mistakes import BINARY, FACTORS, ROWS, SQUARED, Mistake, entry
 from experiments.checking.replay import (
     Array,
@@ -66,6 +66,9 @@ def _of_the_loss() -> Iterator[Mistake]:
         lambda at: loss_gradient(BINARY, at.p, at.y),
         losses=ROWS,
     )
+    for share in SMOOTHING:
+        sentence = f"the gradient of the loss has labels smoothed by {share}"
+        yield entry(place, "label_smoothing", sentence, _smoothed(share), losses=f"{BINARY} {ROWS}")
     yield entry(
         place,
         "absolute_error",
@@ -73,6 +76,10 @@ def _of_the_loss() -> Iterator[Mistake]:
         lambda at: np.sign(at.p - at.y) / at.p.size,
         losses=SQUARED,
     )
+
+
+def _smoothed(share: float) -> Value:
+    return lambda at: loss_gradient(at.replay.loss_name, at.p, smoothed(at, share))
 
 
 def _weighted_terms(positive: float, negative: float) -> Value:
@@ -140,13 +147,10 @@ def _at_the_last(value: Value) -> Value:
 
 def _of_pre_activations() -> Iterator[Mistake]:
     place = "pre_activation_gradient"
-    yield entry(
-        place,
-        "derivative_missing",
-        "the derivative of the activation is missing",
-        lambda at: at.da,
-        "relu sigmoid tanh softmax",
-    )
+    for names in ("relu sigmoid tanh softmax", "relu", "sigmoid", "tanh", "softmax"):
+        which = "the activation" if " " in names else names
+        sentence = f"the derivative of {which} is missing"
+        yield entry(place, "derivative_missing", sentence, lambda at: at.da, names)
     derivatives: dict[str, list[tuple[str, str, Derivative]]] = {
         "sigmoid": [
             (

@@ -67,7 +67,7 @@ class Case:
     hard
         Empty for a case that decides the verdict; else the kind of hard input, a key of `HARD`.
     words
-        Words that the source must mention, for a case that not every network claims to know.
+        Words that the source must know, for a case that not every network claims to know.
     """
 
     architecture: Architecture
@@ -176,10 +176,11 @@ FAMILIES: tuple[Case, ...] = (
     ),
     Case(_network((3, 4, 1), "sigmoid", use_bias=False), 5, 18, 0.375, words=("use_bias",)),
 )
-"""For the class form: each is tried if the user's source mentions its words."""
+"""For the class form: each is tried if the user's source knows its words."""
 
 SEVERAL_OUTPUTS: tuple[Case, ...] = (Case(_network((3, 4, 2), "sigmoid"), 5, 19, 0.375),)
-"""For the class form: Keras averages the loss over the outputs, which few people expect."""
+"""For the class form, for a remark: most networks are written for one output, and Keras averages
+the loss over several."""
 
 _HARD_NETWORK = _network((3, 4, 4, 1), "sigmoid")
 _HARD_SOFTMAX = _network((3, 4, 3), "softmax", _ROWS)

@@ -6,6 +6,7 @@ code does next, nothing is lost. Nothing here judges.
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import os
 import signal
@@ -133,6 +134,7 @@ def examine(path: Path, name: str | None, send: Send, clock: Clock) -> None:
         send({"kind": "calling", "where": where}, {})
 
     progress(f"importing {path.name}")
+    before = set(sys.modules)
     module, trouble = load(path, clock)
     if trouble is not None:
         send({"kind": "import", "problem": asdict(trouble)}, {})
@@ -142,7 +144,7 @@ def examine(path: Path, name: str | None, send: Send, clock: Clock) -> None:
         send({"kind": "not_recognised", "sentence": str(error)}, {})
         return
     send({"kind": "found", "form": form.kind, "found": form.found, "missing": form.missing}, {})
-    source = _source(path)
+    words = _words(path, set(sys.modules) - before)
     recorder = Recorder(path, progress)
     try:
         clock.ring_at(1.0)
@@ -155,7 +157,7 @@ def examine(path: Path, name: str | None, send: Send, clock: Clock) -> None:
         return
     send(_message("prepared", recorder), {})
     try:
-        _try_cases(form, source, path, progress, send, clock)
+        _try_cases(form, words, path, progress, send, clock)
     except TimeLimitError as error:
         if clock.share_of_call < _HANGING_SHARE:
             send({"kind": "slow"}, {})
@@ -193,35 +195,35 @@ def timed_out(where: str, error: BaseException, path: Path) -> Problem:
     return Problem("timed_out", where, f"{where} had not come to an end in time{at}")
 
 
-def plan(form: Form, source: str) -> Iterator[tuple[str, Case]]:
-    """Yield the cases that suit a form and a source: ``core``, ``family``, ``outputs``, ``hard``.
+def plan(form: Form, words: set[str]) -> Iterator[tuple[str, Case]]:
+    """Yield the cases that suit a form, and the words that its source knows.
 
-    The hard inputs come last but for the families, which need them least.
+    Each comes with its group: ``core``, ``family``, ``hard`` or ``outputs``.
     """
     yield from (("core", case) for case in CORE)
     extra: tuple[Case, ...] = FAMILIES
     if form.kind == "article":
         # The article has one loss and no choice about biases.
         extra = tuple(case for case in FAMILIES if case.words == ("tanh",))
-    yield from (("family", case) for case in extra if all(word in source for word in case.words))
-    yield from (("hard", case) for case in HARD_CASES if _suits(case, form, source))
+    yield from (("family", case) for case in extra if set(case.words) <= words)
+    yield from (("hard", case) for case in HARD_CASES if _suits(case, form, words))
     if form.kind == "class":
         yield from (("outputs", case) for case in SEVERAL_OUTPUTS)
 
 
-def _suits(case: Case, form: Form, source: str) -> bool:
-    return not case.words or (form.kind == "class" and all(w in source for w in case.words))
+def _suits(case: Case, form: Form, words: set[str]) -> bool:
+    return not case.words or (form.kind == "class" and set(case.words) <= words)
 
 
 def _try_cases(
     form: Form,
-    source: str,
+    words: set[str],
     path: Path,
     progress: Callable[[str], None],
     send: Send,
     clock: Clock,
 ) -> None:
-    cases = list(plan(form, source))
+    cases = list(plan(form, words))
     perturbations = PERTURBATIONS
     for number, (group, case) in enumerate(cases):
         if clock.share > _CASES_SHARE:
@@ -262,7 +264,7 @@ def _observe(
     form: Form, case: Case, dtype: str, index: int, path: Path, progress: Callable[[str], None]
 ) -> Recorder:
     """Let the network take its steps from one starting point."""
-    recorder = Recorder(path, progress)
+    recorder = Recorder(path, progress, watchful=index == 0)
     point = case.point(dtype, index)
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings():
@@ -293,14 +295,31 @@ def _message(kind: str, recorder: Recorder) -> dict[str, Any]:
     }
 
 
-def _source(path: Path) -> str:
-    """Return the text of the file and of the modules beside it that it imports."""
+def _words(path: Path, modules: set[str]) -> set[str]:
+    """Return the words by which the user's source could tell one activation from another.
+
+    Whole strings, names of functions, and keywords, in the file and in modules of the same folder
+    that it imports. That ``np.tanh`` is called says nothing: a sigmoid may be made of it.
+    """
     files = {path}
-    for module in list(sys.modules.values()):
-        file = getattr(module, "__file__", None)
+    for name in modules:
+        file = getattr(sys.modules.get(name), "__file__", None)
         if isinstance(file, str) and Path(file).parent == path.parent and file.endswith(".py"):
             files.add(Path(file))
-    return "\n".join(file.read_text(errors="replace") for file in sorted(files) if file.is_file())
+    words: set[str] = set()
+    for file in files:
+        try:
+            nodes = list(ast.walk(ast.parse(file.read_bytes())))
+        except (OSError, SyntaxError, ValueError):
+            continue
+        for node in nodes:
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                words.add(node.value)
+            elif isinstance(node, ast.FunctionDef):
+                words.add(node.name)
+            elif isinstance(node, ast.keyword) and node.arg is not None:
+                words.add(node.arg)
+    return words
 
 
 def _inside_library_import(frame: types.FrameType | None) -> bool:

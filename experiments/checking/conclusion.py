@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from experiments.checking.cases import Case, Point, dense_layers
-from experiments.checking.diagnosis import Diagnosis, diagnose
+from experiments.checking.diagnosis import diagnose
 from experiments.checking.hard_inputs import DECISIVE, remarks_on
 from experiments.checking.judgement import (
     CaseVerdict,
@@ -21,7 +21,8 @@ from experiments.checking.judgement import (
     judge,
     worst,
 )
-from experiments.checking.meaning import forgive, sums_over_outputs
+from experiments.checking.meaning import forgive, remark_on_outputs
+from experiments.checking.mistakes import Diagnosis
 from experiments.checking.process import Findings, Observation
 from experiments.checking.recorder import Problem
 from experiments.checking.reference import Tensors, keras_tensors
@@ -33,8 +34,11 @@ AskKeras = Callable[[Case, str, Point], Tensors]
 
 _GROUPS = ("core", "family", "outputs", "training", "hard")
 
-_SCATTER_OF_SINGLE = 2.0**-32
-"""Scatter relative to the tensor: float64 stays far below it here, float32 above."""
+_FEW_DIGITS = 2.0**-38
+"""Scatter relative to the tensor that leaves fewer digits than half-way between float32 and 64."""
+
+_AS_IN_SINGLE = 2.0**-14
+"""Half of what lies between float32 and float64, which scatter by 2^-29 of each other."""
 
 _LONGDOUBLE = str(np.dtype(np.longdouble))
 
@@ -89,6 +93,7 @@ def _judge_all(
         for problem in o.problems
         if o.group != "hard" and o.dtype == "float64"
     }
+    in_double: dict[str, CaseVerdict] = {}
     verdicts = []
     for observation in observations:
         name, dtype, group = observation.case.name, observation.dtype, observation.group
@@ -101,7 +106,10 @@ def _judge_all(
             continue
         coarser = in_float32.get(name) if dtype == "float64" else None
         finer = report.longdouble.get(name) if dtype == "float64" else None
-        verdict, meanings = forgive(judge(observation, coarser, finer))
+        settled = in_double.get(name) if dtype == "float32" else None
+        verdict, meanings = forgive(judge(observation, coarser, finer, settled))
+        if dtype == "float64":
+            in_double[name] = verdict
         if group == "hard":
             if not any(problem.sentence in in_float64 for problem in observation.problems):
                 for code, text in remarks_on(verdict).items():
@@ -110,8 +118,9 @@ def _judge_all(
                 verdicts.append(_finite_only(verdict))
             continue
         remarks |= meanings
-        if group == "outputs" and verdict.divergent and (text := sums_over_outputs(verdict)):
-            remarks["several_outputs"] = text
+        if group == "outputs":
+            if text := remark_on_outputs(verdict):
+                remarks["several_outputs"] = text
             continue
         verdicts.append(verdict)
     return verdicts
@@ -307,18 +316,30 @@ def _found(findings: Findings, unknown: dict[str, str], report: Report) -> list[
 
 
 def _precision_remark(report: Report) -> dict[str, str]:
-    """Remark on code that computes in single precision whatever it is given."""
+    """Remark on code that has fewer digits than the precision it is given."""
+    scatters: dict[str, float] = {"float32": 0.0, "float64": 0.0}
+    returned: set[str] = set()
     for verdict in report.cases:
         observation = verdict.observation
-        if observation.dtype != "float64" or observation.group not in ("core", "family"):
+        if observation.group not in ("core", "family"):
             continue
+        if observation.dtype == "float64":
+            returned |= set(observation.dtypes.values())
         right = [t for t in verdict.tensors if t.scale and t.verdict != "divergent"]
         scatter = max((t.spread / t.scale for t in right), default=0.0)
-        if "float32" in observation.dtypes.values() or scatter > _SCATTER_OF_SINGLE:
-            return {
-                "single_precision": "given float64, it computes in float32 inside: its results "
-                f"scatter by {scatter:.1g} of their size, and are judged by that"
-            }
+        scatters[observation.dtype] = max(scatters[observation.dtype], scatter)
+    double, single = scatters["float64"], scatters["float32"]
+    as_single = double > single * _AS_IN_SINGLE and double > _FEW_DIGITS
+    if "float32" in returned or as_single:
+        return {
+            "single_precision": "given float64, it computes in float32 inside: its results scatter "
+            f"by {double:.1g} of their size, and are judged by that"
+        }
+    if double > _FEW_DIGITS:
+        return {
+            "few_digits": f"its results scatter by {double:.1g} of their size in float64, where "
+            "Keras's are right to 15 digits; as from finite differences, say"
+        }
     return {}
 
 

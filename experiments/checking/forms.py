@@ -44,7 +44,7 @@ class Form(Protocol):
         """Look at what needs no case, once."""
 
     def take_step(self, case: Case, point: Point, recorder: Recorder, *, again: bool) -> None:
-        """Take a training step from a point, and look at the gradients of the next.
+        """Take two training steps from a point, the second from where the first led.
 
         Parameters
         ----------
@@ -137,7 +137,6 @@ class ClassForm:
     def take_step(self, case: Case, point: Point, recorder: Recorder, *, again: bool) -> None:
         """See `Form.take_step`."""
         architecture, x, y = case.architecture, point.x, point.y
-        layers = dense_layers(architecture)
         weights = dict(point.weights)
         network = recorder.call("the constructor", self.make, explicit_dict(architecture), weights)
         if isinstance(network, type) or not callable(getattr(network, "gradients", None)):
@@ -147,57 +146,58 @@ class ClassForm:
         before = {"x": x.copy(), "y": y.copy()}
         given = {name: value.copy() for name, value in weights.items()}
 
-        if callable(getattr(network, "activations", None)):
-            values = recorder.call("activations", network.activations, x)
-            self._put_activations(values, case, point, recorder)
-        if callable(getattr(network, "forward", None)):
-            prediction = recorder.call("forward", network.forward, x)
-            if isinstance(prediction, tuple) and prediction:
-                prediction = prediction[0]
-            shape = (len(x), architecture.units)
-            name = f"{layers[-1].name}/activation"
-            recorder.put(name, prediction, shape, where="forward")
+        self._put_forward(network, x, case, recorder)
         self._put_gradients(network, x, y, case, recorder)
         if again:
             recorder.step = "again"
+            self._put_forward(network, x, case, recorder)
             self._put_gradients(network, x, y, case, recorder)
             recorder.step = "0"
         recorder.note_changes("the network", before | given, {"x": x, "y": y} | weights)
 
         if callable(getattr(network, "train_step", None)):
-            recorder.call("train_step", network.train_step, x, y, case.learning_rate)
-            updated = getattr(network, "weights", None)
-            if callable(updated):
-                updated = recorder.call("weights", updated)
-            if isinstance(updated, Mapping) and updated.keys() >= point.weights.keys():
-                for name, value in point.weights.items():
-                    tensor = f"{name}_updated"
-                    recorder.put(tensor, updated[name], value.shape, where="weights")
-            elif updated is not None:
-                recorder.note(
-                    "weights", "weights is not a dict by full name, so it is not looked at"
-                )
+            self._put_step(network, x, y, case, recorder)
             recorder.step = "1"
             self._put_gradients(network, x, y, case, recorder)
+            self._put_step(network, x, y, case, recorder)
 
-    def _put_activations(self, values: Any, case: Case, point: Point, recorder: Recorder) -> None:
-        if not isinstance(values, Mapping):
-            kind = type(values).__name__
-            recorder.note("activations", f"activations gives a {kind}; expected a dict by layer")
-            return
-        for layer, shape in zip(
-            dense_layers(case.architecture), case.architecture.shapes()[1:], strict=True
-        ):
-            expected = (len(point.x), *shape)
-            for key, short in (
-                (f"{layer.name}/pre_activation", "pre_activation"),
-                (layer.name, "activation"),
-                (f"{layer.name}/activation", "activation"),
-            ):
-                if key in values:
-                    recorder.put(
-                        f"{layer.name}/{short}", values[key], expected, where="activations"
-                    )
+    def _put_step(self, network: Any, x: Array, y: Array, case: Case, recorder: Recorder) -> None:
+        """Take a training step, and write down the weights where the network shows them."""
+        recorder.call("train_step", network.train_step, x, y, case.learning_rate)
+        updated = getattr(network, "weights", None)
+        if callable(updated):
+            updated = recorder.call("weights", updated)
+        shapes = case.architecture.weight_shapes()
+        if isinstance(updated, Mapping) and updated.keys() >= shapes.keys():
+            for name, shape in shapes.items():
+                recorder.put(f"{name}_updated", updated[name], shape, where="weights")
+        elif updated is not None:
+            recorder.note("weights", "weights is not a dict by full name, so it is not looked at")
+
+    def _put_forward(self, network: Any, x: Array, case: Case, recorder: Recorder) -> None:
+        layers, shapes = dense_layers(case.architecture), case.architecture.shapes()[1:]
+        if callable(getattr(network, "activations", None)):
+            values = recorder.call("activations", network.activations, x)
+            if not isinstance(values, Mapping):
+                kind = type(values).__name__
+                text = f"activations gives a {kind}; expected a dict by layer"
+                recorder.note("activations", text)
+                values = {}
+            for layer, shape in zip(layers, shapes, strict=True):
+                for key, short in (
+                    (f"{layer.name}/pre_activation", "pre_activation"),
+                    (layer.name, "activation"),
+                    (f"{layer.name}/activation", "activation"),
+                ):
+                    if key in values:
+                        name, expected = f"{layer.name}/{short}", (len(x), *shape)
+                        recorder.put(name, values[key], expected, where="activations")
+        if callable(getattr(network, "forward", None)):
+            prediction = recorder.call("forward", network.forward, x)
+            if isinstance(prediction, tuple) and prediction:
+                prediction = prediction[0]
+            name, expected = f"{layers[-1].name}/activation", (len(x), *shapes[-1])
+            recorder.put(name, prediction, expected, where="forward")
 
     def _put_gradients(
         self, network: Any, x: Array, y: Array, case: Case, recorder: Recorder

@@ -7,12 +7,15 @@ from collections.abc import Iterator
 import numpy as np
 
 from experiments.checking.mistakes import BINARY, FACTORS, ROWS, SQUARED, Mistake, entry
-from experiments.checking.replay import Array, At, Value, activate
+from experiments.checking.replay import Array, At, Value, activate, loss_value
 
 ACTIVATIONS = ("linear", "relu", "sigmoid", "tanh", "softmax")
 
 SLOPES = (0.01, 0.1, 0.2, 0.3)
 """Slopes of leaky relus that are in use."""
+
+SMOOTHING = (0.05, 0.1, 0.2)
+"""Shares of label smoothing that are in use."""
 
 
 def forward_mistakes() -> Iterator[Mistake]:
@@ -190,6 +193,9 @@ def _losses() -> Iterator[Mistake]:
         lambda at: np.mean((at.p - at.y) ** 2),
         losses=f"{BINARY} {ROWS}",
     )
+    for share in SMOOTHING:
+        sentence = f"the labels are smoothed by {share}"
+        yield entry(place, "label_smoothing", sentence, _smoothed(share), losses=f"{BINARY} {ROWS}")
     yield entry(
         place,
         "absolute_error",
@@ -231,6 +237,16 @@ def _weighted_terms(positive: float, negative: float) -> Value:
         return np.asarray(-np.mean(terms))
 
     return value
+
+
+def smoothed(at: At, share: float) -> Array:
+    """Return the targets with labels smoothed as Keras smooths them."""
+    classes = 2 if at.replay.loss_name == BINARY else at.units
+    return at.y * (1 - np.longdouble(share)) + np.longdouble(share) / classes
+
+
+def _smoothed(share: float) -> Value:
+    return lambda at: loss_value(at.replay.loss_name, at.p, smoothed(at, share))
 
 
 def _in_base(base: int) -> Value:

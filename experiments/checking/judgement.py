@@ -11,8 +11,9 @@ the user's own code is measured, in four ways, each of which a mistake leaves as
 4. the error of scratchnet in the same precision, and one rounding of the result (*twin*).
 
 What is typical of n roundings is about sqrt(n) u, and the worst is n u (Higham & Mary 2019), so
-the bound is sqrt(n) times the noise; no constant in it is chosen. No noise excuses a tensor that
-has fewer than half of the digits of float32.
+the bound is sqrt(n) times the noise; no constant in it is chosen. In float64 no noise excuses a
+tensor that has fewer than half of the digits of float32. In float32 it may have fewer still, if
+that is what its error in float64 foretells.
 """
 
 from __future__ import annotations
@@ -30,10 +31,11 @@ from experiments.checking.process import Observation
 from experiments.checking.reference import (
     ACCURACY,
     LOSS,
+    Reference,
     Tensors,
-    reference_points,
-    step_tensors,
-    twin_points,
+    distance,
+    reference,
+    reference_at,
 )
 from scratchnet.architecture import Architecture
 
@@ -43,7 +45,7 @@ _HALF_OF_FLOAT32 = 2.0**-12
 """Half of the 24 binary digits that float32 has."""
 
 STEPS = ("0", "again", "1")
-"""First step, the same gradients asked for again, and the gradients after one update."""
+"""First step, the same gradients asked for again, and the second step."""
 
 
 @dataclass(frozen=True)
@@ -151,12 +153,12 @@ def order_of_computation(architecture: Architecture) -> list[str]:
 def keys_in_order(architecture: Architecture) -> list[str]:
     """Return every key of a case in the order of computation."""
     names = order_of_computation(architecture)
-    updated = [f"0|{name}_updated" for name in architecture.weight_shapes()]
+    updated = [f"{name}_updated" for name in architecture.weight_shapes()]
     return [
         *(f"0|{name}" for name in names),
         *(f"again|{name}" for name in names),
-        *updated,
-        *(f"1|{name}" for name in names),
+        *(f"0|{name}" for name in updated),
+        *(f"1|{name}" for name in [*names, *updated]),
     ]
 
 
@@ -173,6 +175,7 @@ def judge(
     observation: Observation,
     coarser: Observation | None = None,
     finer: Observation | None = None,
+    settled: CaseVerdict | None = None,
 ) -> CaseVerdict:
     """Judge every tensor of a case.
 
@@ -182,26 +185,45 @@ def judge(
         In float64 or float32.
     coarser, finer
         The same case in float32 and longdouble, for float64.
+    settled
+        The verdict in float64, for float32.
     """
     case = observation.case
-    references, twins = _references(observation)
-    verdicts: list[TensorVerdict] = []
+    others = _Others(coarser, finer, settled)
+    first = reference(case, observation.dtype)
+    references = {"0": first, "again": first}
+    if (second := _second_step(observation, first)) is not None:
+        references["1"] = second
+    verdicts: dict[str, TensorVerdict] = {}
     for key in keys_in_order(case.architecture):
         step, _, name = key.partition("|")
         if key in observation.tensors and step in references:
-            count = len(observation.tensors[key])
-            right = np.stack([tensors[name] for tensors in references[step][:count]])
-            # The twin may not have made all the points.
-            twin = max(_distance(t[name], r) for t, r in zip(twins[step], right, strict=False))
-            verdict = _judge_tensor(key, observation, right, twin, coarser, finer)
-            # The second call is made once, so its noise is that of the first.
-            like = next((v for v in verdicts if v.key == f"0|{name}"), verdict)
-            verdicts.append(_within(verdict, like.bound) if step == "again" else verdict)
-    verdicts = _blame_gradient_for_shape(verdicts, observation)
-    verdicts = _without_harmless(verdicts, case)
+            right = references[step].right[name][: len(observation.tensors[key])]
+            verdict = _judge_tensor(key, observation, right, references[step].twin[name], others)
+            if step == "again":
+                # The second call is made once, so its noise is that of the first.
+                verdict = _within(verdict, verdicts.get(f"0|{name}", verdict).bound)
+            verdicts[key] = verdict
+    judged = _blame_gradient_for_shape(list(verdicts.values()), observation)
     return CaseVerdict(
-        observation, verdicts, {step: tensors[0] for step, tensors in references.items()}
+        observation,
+        _without_harmless(judged, case),
+        {step: {n: v[0] for n, v in found.right.items()} for step, found in references.items()},
     )
+
+
+@dataclass(frozen=True)
+class _Others:
+    """What the same case shows in other precisions; see `judge`."""
+
+    coarser: Observation | None
+    finer: Observation | None
+    settled: CaseVerdict | None
+
+    def error_in_float64(self, key: str) -> float:
+        """Return the error of a tensor that is no more than rounding there, else 0."""
+        found = [t for t in self.settled.tensors if t.key == key] if self.settled else []
+        return found[0].max_abs if found and found[0].verdict != "divergent" else 0.0
 
 
 def _judge_tensor(
@@ -209,10 +231,10 @@ def _judge_tensor(
     observation: Observation,
     right: Array,
     twin: float,
-    coarser: Observation | None,
-    finer: Observation | None,
+    others: _Others,
 ) -> TensorVerdict:
     """Judge one tensor; `right` has the points along its first axis, as the observation."""
+    coarser, finer = others.coarser, others.finer
     case, dtype = observation.case, observation.dtype
     ours = observation.tensors[key]
     roundoff = float(np.finfo(dtype).eps) / 2
@@ -233,11 +255,14 @@ def _judge_tensor(
         if coarser is not None and coarser.dtypes.get(key) == "float32":
             noises.append(_error_in(coarser, key) * 2.0**-29)
         if finer is not None and finer.dtypes.get(key) == str(np.dtype(np.longdouble)):
-            noises.append(_distance(ours[0], finer.tensors[key][0]))
+            noises.append(distance(ours[0], finer.tensors[key][0]))
+        noises.append(others.error_in_float64(key) * 2.0**29)
     factor = float(np.sqrt(longest_chain(case)))
     usual = factor * max(twin, roundoff * scale)
     noise = max((n for n in noises if np.isfinite(n)), default=0.0)
-    bound = max(usual, min(factor * noise, scale * _HALF_OF_FLOAT32))
+    # In float32 itself a formula may lose more; whether it is right was settled in float64.
+    most = scale * _HALF_OF_FLOAT32 if others.settled is None else np.inf
+    bound = max(usual, min(factor * noise, most))
 
     distances = np.abs(error[0])
     flat = int(np.argmax(np.where(np.isnan(distances), np.inf, distances)))
@@ -270,37 +295,24 @@ def _within(verdict: TensorVerdict, bound: float) -> TensorVerdict:
     return replace(verdict, verdict=word, bound=bound)
 
 
-def _references(
-    observation: Observation,
-) -> tuple[dict[str, list[Tensors]], dict[str, list[Tensors]]]:
-    """Return the reference and the twin at every point, for each step that can be judged.
+def _second_step(observation: Observation, first: Reference) -> Reference | None:
+    """Return the reference after the update, from the user's own weights.
 
-    After the update both start from the user's own weights, so that an error in the first step is
-    not counted again.
+    So an error in the first step is not counted again. None if there is nothing to start from.
     """
     case, dtype = observation.case, observation.dtype
-    first, twin = reference_points(case, dtype), twin_points(case, dtype)
-    references, twins = {"0": first, "again": first}, {"0": twin, "again": twin}
     seen = [len(values) for key, values in observation.tensors.items() if key.startswith("1|")]
     starts = []
     for i, point in enumerate(case.points(dtype, min(seen, default=0))):
         weights = {}
         for name in point.weights:
-            updated = observation.tensors.get(f"0|{name}_updated")
-            mine = first[i][f"{name}_updated"] if updated is None else updated[i : i + 1][0]
+            tensor = f"{name}_updated"
+            mine = observation.tensors.get(f"0|{tensor}", first.right[tensor])[i]
             if mine.shape != point.weights[name].shape or not np.all(np.isfinite(mine)):
-                return references, twins
+                return None
             weights[name] = mine
         starts.append(Point(weights, point.x, point.y))
-    if starts:
-        references["1"], twins["1"] = (
-            [
-                step_tensors(case.architecture, start, case.learning_rate, precision)
-                for start in chosen
-            ]
-            for precision, chosen in (("longdouble", starts), (dtype, starts[:1]))
-        )
-    return references, twins
+    return reference_at(case, dtype, starts, starts[:1]) if starts else None
 
 
 def _error_in(observation: Observation, key: str) -> float:
@@ -308,23 +320,9 @@ def _error_in(observation: Observation, key: str) -> float:
     step, _, name = key.partition("|")
     if step == "1" or key not in observation.tensors:
         return 0.0
-    right = reference_points(observation.case, observation.dtype)
-    return max(
-        (
-            _distance(values, tensors[name])
-            for values, tensors in zip(observation.tensors[key], right, strict=False)
-        ),
-        default=0.0,
-    )
-
-
-def _distance(a: Array, b: Array) -> float:
-    """Return the largest difference; NaN counts as infinite, another shape as 0."""
-    if np.shape(a) != np.shape(b):
-        return 0.0
-    with np.errstate(all="ignore"):
-        difference = np.abs(np.asarray(a, np.longdouble) - b)
-    return float(np.max(np.where(np.isnan(difference), np.inf, difference), initial=0.0))
+    values = observation.tensors[key]
+    right = reference(observation.case, observation.dtype).right[name]
+    return distance(values, right[: len(values)])
 
 
 def _blame_gradient_for_shape(
@@ -361,6 +359,23 @@ def _without_harmless(verdicts: list[TensorVerdict], case: Case) -> list[TensorV
     ]
 
 
+def explained(verdict: CaseVerdict, tensor: TensorVerdict, value: Array | None) -> bool:
+    """Whether the user's tensor equals a value to rounding."""
+    ours = verdict.observation.tensors[tensor.key][0]
+    if value is None or value.shape != ours.shape:
+        return False
+    with np.errstate(all="ignore"):
+        size = float(np.max(np.abs(value), initial=0.0))
+        # What is larger than the right value also rounds in larger steps.
+        bound = tensor.bound * max(1.0, size / tensor.scale if tensor.scale else 1.0)
+        if np.isinf(tensor.max_abs) or not bound:
+            chain_length = longest_chain(verdict.observation.case)
+            bound = size * chain_length * float(np.finfo(verdict.observation.dtype).eps)
+            bound = max(bound, tensor.spread * chain_length**0.5)
+        distances = np.abs(ours.astype(np.longdouble) - value)
+    return bool(np.all(distances <= bound))
+
+
 def confirm_against_keras(verdict: CaseVerdict, keras: Tensors) -> tuple[CaseVerdict, list[str]]:
     """Hold the reference of the first step against Keras, and mark what is identical to Keras.
 
@@ -371,16 +386,15 @@ def confirm_against_keras(verdict: CaseVerdict, keras: Tensors) -> tuple[CaseVer
     """
     observation = verdict.observation
     case, dtype = observation.case, observation.dtype
-    right, twin = reference_points(case, dtype)[0], twin_points(case, dtype)[0]
+    first = reference(case, dtype)
+    right = {name: values[0] for name, values in first.right.items()}
     roundoff = float(np.finfo(dtype).eps) / 2
     factor = float(np.sqrt(longest_chain(case)))
     doubtful = []
     for name, value in keras.items():
         if name in right:
-            noise = max(
-                _distance(twin[name], right[name]), roundoff * float(np.max(np.abs(right[name])))
-            )
-            if not _distance(value, right[name]) <= factor * noise:
+            noise = max(first.twin[name], roundoff * float(np.max(np.abs(right[name]))))
+            if not distance(value, right[name]) <= factor * noise:
                 doubtful.append(name)
 
     def marked(tensor: TensorVerdict) -> TensorVerdict:

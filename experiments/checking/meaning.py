@@ -5,15 +5,11 @@ What people add on purpose, and what differs from Keras by no more than Keras di
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
-import numpy as np
-
-from experiments.checking.diagnosis import explained
-from experiments.checking.judgement import CaseVerdict, TensorVerdict
+from experiments.checking.epsilon import EPSILON_SENTENCES, fitted_epsilon, with_epsilon
+from experiments.checking.judgement import CaseVerdict, TensorVerdict, explained
 from experiments.checking.reference import ACCURACY, LOSS
-from experiments.checking.replay import Array, At, Replay, Value
 from scratchnet.losses import EPSILON
 
 LARGEST_GUARD = EPSILON * 1.01
@@ -58,25 +54,23 @@ def _guarded(
     if any(not t.tensor.endswith(("_gradient", "_updated")) for t in others):
         return set()
     forgiven: set[str] = set()
-    for tensors, place, make, code, sentence in (
-        (losses, "loss", _guarded_loss, "epsilon_in_log", "is added inside the logarithm"),
-        (
-            others,
-            "loss_gradient",
-            _guarded_gradient,
-            "epsilon_in_gradient",
-            "is added to what y and 1 - y are divided by",
-        ),
+    for tensors, place, code in (
+        (losses, "loss", "epsilon_in_log"),
+        (others, "loss_gradient", "epsilon_in_gradient"),
     ):
         if not tensors:
             continue
         first = tensors[0]
         if first.key.partition("|")[0] == "1":
             continue
-        epsilon = _fitted(verdict, first, place, make)
+        both = True
+        epsilon = fitted_epsilon(verdict, first, place)
         if epsilon is None:
+            both = False
+            epsilon = fitted_epsilon(verdict, first, place, both=False)
+        if epsilon is None or epsilon > LARGEST_GUARD:
             continue
-        replayed = _replayed(verdict, place, make(epsilon))
+        replayed = with_epsilon(verdict, place, epsilon, both=both)
         explains = {
             t.key
             for t in tensors
@@ -86,74 +80,21 @@ def _guarded(
         if len(explains) == sum(not t.key.startswith("1|") for t in tensors):
             forgiven |= {t.key for t in tensors}
             remarks[code] = (
-                f"{epsilon:.1g} {sentence}: a difference of meaning, as small as Keras's own "
-                "clipping on JAX and torch; Keras on TensorFlow works on the logits and has none"
+                f"{epsilon:.1g} {EPSILON_SENTENCES[place]}: a difference of meaning, no larger "
+                "than the 1e-7 by which Keras on JAX and torch clips; Keras on TensorFlow works on "
+                "the logits and adds nothing"
             )
     return forgiven
 
 
-def _fitted(
-    verdict: CaseVerdict,
-    tensor: TensorVerdict,
-    place: str,
-    make: Callable[[float], Value],
-) -> float | None:
-    """Find the epsilon, a round number, that explains a tensor."""
-    ours = verdict.observation.tensors[tensor.key][0].astype(np.longdouble)
-    right = _replayed(verdict, place, make(0.0))[tensor.name]
-    if ours.shape != right.shape or not np.all(np.isfinite(ours)):
-        return None
-    # The tensor is nearly linear in so small an epsilon.
-    slope = (_replayed(verdict, place, make(1e-9))[tensor.name] - right) / np.longdouble(1e-9)
-    below = float(np.sum(slope**2))
-    if not below:
-        return None
-    guess = float(np.sum((ours - right) * slope)) / below
-    if not 0 < guess <= LARGEST_GUARD:
-        return None
-    for digits in (0, 1):
-        rounded = float(f"{guess:.{digits}e}")
-        if explained(verdict, tensor, _replayed(verdict, place, make(rounded))[tensor.name]):
-            return rounded
-    return None
+def remark_on_outputs(verdict: CaseVerdict) -> str:
+    """Return a remark on a network that is not Keras's with several outputs, or nothing.
 
-
-def _replayed(verdict: CaseVerdict, place: str, value: Value) -> dict[str, Array]:
-    case = verdict.observation.case
-    last = len(case.architecture.layers) - 1
-    point = case.point(verdict.observation.dtype)
-    return Replay(case, point, {place: ((last,), value)}).tensors()
-
-
-def _guarded_loss(epsilon: float) -> Value:
-    def value(at: At) -> Array:
-        e = np.longdouble(epsilon)
-        terms = at.y * np.log(at.p + e)
-        if at.replay.loss_name != "binary_crossentropy":
-            return np.asarray(-np.sum(terms) / at.m)
-        return np.asarray(-np.mean(terms + (1 - at.y) * np.log(1 - at.p + e)))
-
-    return value
-
-
-def _guarded_gradient(epsilon: float) -> Value:
-    def value(at: At) -> Array:
-        e = np.longdouble(epsilon)
-        if at.replay.loss_name != "binary_crossentropy":
-            one: Array = -at.y / (at.p + e) / at.m
-            return one
-        both: Array = ((1 - at.y) / (1 - at.p + e) - at.y / (at.p + e)) / at.p.size
-        return both
-
-    return value
-
-
-def sums_over_outputs(verdict: CaseVerdict) -> str:
-    """Return a remark if loss and gradients of several outputs are sums where Keras averages.
-
-    Empty if they are not, or not all of them.
+    It is no verdict: few networks are written for more than one sigmoid.
     """
     units = verdict.observation.case.architecture.units
+    if not verdict.divergent or verdict.observation.problems:
+        return ""
     references = verdict.references["0"]
     judged = [
         tensor
@@ -161,9 +102,12 @@ def sums_over_outputs(verdict: CaseVerdict) -> str:
         if tensor.key.startswith("0|")
         and (tensor.name == LOSS or tensor.tensor.endswith("_gradient"))
     ]
-    if not all(explained(verdict, t, units * references[t.name]) for t in judged):
-        return ""
+    if all(explained(verdict, t, units * references[t.name]) for t in judged):
+        return (
+            "with several outputs the binary cross-entropy is summed over them; Keras takes the "
+            f"mean, so that loss and gradients are {units} times Keras's with {units} outputs"
+        )
     return (
-        "with several outputs the binary cross-entropy is summed over them; Keras takes the mean, "
-        f"so that loss and gradients are {units} times Keras's with {units} outputs"
+        f"with {units} outputs {verdict.divergent[0].name} is not Keras's; the network was judged "
+        "with one"
     )

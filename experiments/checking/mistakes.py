@@ -42,6 +42,22 @@ class Mistake:
 
 
 @dataclass(frozen=True)
+class Diagnosis:
+    """The likely mistake.
+
+    Attributes
+    ----------
+    code
+        For machines, as ``batch_size_missing``.
+    sentence
+        For people.
+    """
+
+    code: str
+    sentence: str
+
+
+@dataclass(frozen=True)
 class Factor:
     """A number that a tensor may be off by.
 

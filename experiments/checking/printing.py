@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from experiments.checking.judgement import CaseVerdict, TensorVerdict, worst
-from experiments.checking.reference import reference_points
+from experiments.checking.reference import reference
 from experiments.checking.report import Divergence, Report
 
 _COLOURS = {
@@ -172,7 +172,7 @@ def _in_longdouble(report: Report, verdicts: list[tuple[CaseVerdict, TensorVerdi
         if observation.dtypes.get(tensor.key) in (None, "float32", "float64"):
             continue
         ours = observation.tensors[tensor.key][0]
-        right = reference_points(observation.case, "float64")[0][tensor.name]
+        right = reference(observation.case, "float64").right[tensor.name][0]
         if ours.shape == right.shape:
             distance = float(abs(ours - right).max(initial=0))
             largest = max(largest or 0.0, distance / tensor.scale)

@@ -72,6 +72,8 @@ class Recorder:
         The user's file, whose line numbers are reported.
     progress
         Called with the name of each function before it is called.
+    watchful
+        Whether to look for arguments that were changed in place: once is enough.
     tensors
         By ``"step|full name"``, in Keras's layout wherever the shape allows: step ``0``, the
         second call ``again``, and ``1`` after the update.
@@ -89,6 +91,7 @@ class Recorder:
 
     file: Path
     progress: Callable[[str], None]
+    watchful: bool = True
     tensors: dict[str, Array] = field(default_factory=dict)
     dtypes: dict[str, str] = field(default_factory=dict)
     internal: set[str] = field(default_factory=set)
@@ -167,6 +170,8 @@ class Recorder:
         self, where: str, before: Mapping[str, Array], after: Mapping[str, Any]
     ) -> None:
         """Remark on arguments that a function changed in place."""
+        if not self.watchful:
+            return
         changed = [name for name in before if not _same(before[name], after[name])]
         if changed:
             self.note(f"changes:{where}", f"{where} changes {' and '.join(changed)} in place")

@@ -6,6 +6,8 @@ precision of the run, which shows how much a right network rounds there, and Ker
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -48,22 +50,54 @@ def step_tensors(
     return _with_loss(architecture, network.trace_step(point.x, point.y, optimizer), point, dtype)
 
 
-@cache
-def reference_points(case: Case, dtype: str) -> list[Tensors]:
-    """Return the reference at each of a case's starting points in a dtype."""
-    return [
-        step_tensors(case.architecture, point, case.learning_rate, "longdouble")
-        for point in case.points(dtype)
-    ]
+@dataclass(frozen=True)
+class Reference:
+    """What is right at several starting points, and how much a right network rounds there.
+
+    Attributes
+    ----------
+    right
+        Tensors in longdouble by full name, with the points along a first axis.
+    twin
+        By full name, the largest error of scratchnet in the points' own dtype.
+    """
+
+    right: Tensors
+    twin: dict[str, float]
 
 
 @cache
-def twin_points(case: Case, dtype: str) -> list[Tensors]:
-    """Return what scratchnet computes in that dtype itself."""
-    return [
-        step_tensors(case.architecture, point, case.learning_rate, dtype)
-        for point in case.points(dtype)
-    ]
+def reference(case: Case, dtype: str) -> Reference:
+    """Return the reference of a case's first step, at all its points rounded to a dtype."""
+    points = case.points(dtype)
+    return reference_at(case, dtype, points, points)
+
+
+def reference_at(
+    case: Case, dtype: str, points: Sequence[Point], twin_points: Sequence[Point]
+) -> Reference:
+    """Return the reference of a step from any points, the twin's error at some of them."""
+
+    def tensors_at(point: Point, precision: str) -> Tensors:
+        return step_tensors(case.architecture, point, case.learning_rate, precision)
+
+    exact = [tensors_at(point, "longdouble") for point in points]
+    right = {name: np.stack([tensors[name] for tensors in exact]) for name in exact[0]}
+    twins = [tensors_at(point, dtype) for point in twin_points]
+    noise = {
+        name: max(distance(twin[name], value) for twin, value in zip(twins, values, strict=False))
+        for name, values in right.items()
+    }
+    return Reference(right, noise)
+
+
+def distance(a: Array, b: Array) -> float:
+    """Return the largest difference; NaN counts as infinite, another shape as 0."""
+    if np.shape(a) != np.shape(b):
+        return 0.0
+    with np.errstate(all="ignore"):
+        difference = np.abs(np.asarray(a, np.longdouble) - b)
+    return float(np.max(np.where(np.isnan(difference), np.inf, difference), initial=0.0))
 
 
 def keras_tensors(case: Case, dtype: str, point: Point) -> Tensors:

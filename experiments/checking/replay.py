@@ -124,10 +124,17 @@ class Replay:
 
     def _update(self) -> None:
         for i in range(len(self.activations)):
-            kernel = self.kernel[i] - self.learning_rate * self.kernel_gradient[i]
-            bias = self.bias[i] - self.learning_rate * self.bias_gradient[i]
+            kernel = self._stepped(self.kernel[i], self.kernel_gradient[i])
+            bias = self._stepped(self.bias[i], self.bias_gradient[i])
             self.kernel_updated.append(self._replaced("kernel_updated", i, kernel))
             self.bias_updated.append(self._replaced("bias_updated", i, bias))
+
+    def _stepped(self, weight: Array, gradient: Array) -> Array:
+        # A mistaken gradient may have a shape that no update takes.
+        if gradient.shape != weight.shape:
+            return weight
+        stepped: Array = weight - self.learning_rate * gradient
+        return stepped
 
     def _replaced(self, place: str, layer: int, right: Array) -> Array:
         if place not in self._replacements:

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from experiments.checking.diagnosis import Diagnosis
 from experiments.checking.judgement import CaseVerdict
+from experiments.checking.mistakes import Diagnosis
 from experiments.checking.process import Observation
 
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from experiments.checking.article import TRAINED_EPOCHS
 from experiments.checking.cases import Point
-from experiments.checking.diagnosis import Diagnosis
 from experiments.checking.judgement import CaseVerdict, TensorVerdict
+from experiments.checking.mistakes import Diagnosis
 from experiments.checking.process import Observation
 from experiments.checking.reference import Array, step_tensors
 
