@@ -9,12 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.parity.formulas import BACKWARD, FORWARD, LOSS, Tensors
-from experiments.parity.formulas.in_float32 import (
-    matmul_in_float32,
-    mean_in_float32,
-    tanh_backward_in_float32,
-    tanh_in_float32,
-)
 from experiments.parity.formulas.optimizers import update
 from experiments.parity.rounding import Bounded, Precision, matmul
 from experiments.parity.trace import Snapshot
@@ -36,6 +30,8 @@ def reference_step(
     optimizer: Optimizer | None = None,
     twin: Mapping[str, Array] | None = None,
     replace: Replace = lambda _name, right, _tensors: right,
+    *,
+    fused: bool | None = None,
 ) -> Tensors:
     """Compute every tensor of one training step, with bounds.
 
@@ -51,16 +47,16 @@ def reference_step(
         are propagated through the whole step.
     replace
         Asked for every tensor, so that one may be replaced to see what would come of it.
+    fused
+        Whether loss and last activation are differentiated as one; by default as Keras does.
 
     Returns
     -------
     dict
         By full name as in `scratchnet.StepTrace`, and ``loss``, in the order of computation.
     """
-    precision, on = Precision.of(dtype), architecture.conventions
-    # What the backend computes in float32 even in a float64 network.
-    in_float32 = on.float32_operations if dtype == "float64" else frozenset()
-    product = matmul_in_float32 if "matmul" in in_float32 else matmul
+    on = architecture.conventions
+    precision = Precision.of(dtype, on)
     found: Tensors = {}
 
     def keep(name: str, bounded: Bounded) -> Bounded:
@@ -78,21 +74,16 @@ def reference_step(
         inputs.append(x)
         z = keep(
             f"{name}/pre_activation",
-            product(x, weights[f"{name}/kernel"], weights.get(f"{name}/bias")),
+            matmul(x, weights[f"{name}/kernel"], weights.get(f"{name}/bias")),
         )
-        x = FORWARD[layer.activation](z)
-        if layer.activation in in_float32:
-            x = tanh_in_float32(x)
-        x = keep(f"{name}/activation", x)
+        x = keep(f"{name}/activation", FORWARD[layer.activation](z))
         pre_activations.append(z)
         activations.append(x)
 
-    fused = architecture.fused
+    fused = architecture.fused if fused is None else fused
     output = pre_activations[-1] if fused else activations[-1]
     targets = precision.exact(dense_targets(architecture, snapshot.y).astype(precision.dtype))
     loss, gradient = LOSS[architecture.loss, fused](output, targets, on)
-    if not in_float32.isdisjoint(("mean", "divide_no_nan")):
-        loss, gradient = mean_in_float32(loss, gradient, output.value.size)
     keep("loss", loss)
 
     weight_gradients: Tensors = {}
@@ -101,15 +92,13 @@ def reference_step(
         if not (fused and index == len(layers) - 1):
             da = keep(f"{name}/activation_gradient", gradient)
             gradient = BACKWARD[layer.activation](pre_activations[index], activations[index], da)
-            if layer.activation in in_float32:
-                gradient = tanh_backward_in_float32(da, gradient)
         dz = keep(f"{name}/pre_activation_gradient", gradient)
         kernel = f"{name}/kernel"
-        weight_gradients[kernel] = keep(f"{kernel}_gradient", product(inputs[index].T, dz))
+        weight_gradients[kernel] = keep(f"{kernel}_gradient", matmul(inputs[index].T, dz))
         if layer.use_bias:
             bias = f"{name}/bias"
             weight_gradients[bias] = keep(f"{bias}_gradient", dz.sum(axis=0))
-        gradient = product(dz, weights[kernel].T)
+        gradient = matmul(dz, weights[kernel].T)
 
     if optimizer is not None:
         for name, w in weights.items():

@@ -43,6 +43,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scratchnet.conventions import CONVENTIONS, Conventions
+
 Array = NDArray[Any]
 Errors = NDArray[np.float64]
 
@@ -64,30 +66,36 @@ class Precision:
     ----------
     dtype
         Judged: float32 or float64.
+    arithmetic
+        What both sides may compute in: `dtype`, or float32 where a backend computes parts of a
+        float64 network in that (see ``float32_operations`` in `scratchnet.conventions`).
     reference
         In which exact values are computed: float64 for float32, longdouble for float64.
     roundoff
-        Unit roundoff u of `dtype`, 2^-24 or 2^-53, and that of `reference` on top, since the
+        Unit roundoff u of `arithmetic`, 2^-24 or 2^-53, and that of `reference` on top, since the
         reference rounds too: hardly more, except where longdouble is no wider than float64.
     smallest
-        Smallest normal number of `dtype`.
+        Smallest normal number of `arithmetic`.
     largest
-        Largest finite number of `dtype`.
+        Largest finite number of `arithmetic`.
     """
 
     dtype: np.dtype[Any]
+    arithmetic: np.dtype[Any]
     reference: np.dtype[Any]
     roundoff: float
     smallest: float
     largest: float
 
     @classmethod
-    def of(cls, dtype: str) -> Precision:
-        """Return the precision of ``"float32"`` or ``"float64"``."""
-        info = np.finfo(dtype)
+    def of(cls, dtype: str, conventions: Conventions = CONVENTIONS["tensorflow"]) -> Precision:
+        """Return the precision of ``"float32"`` or ``"float64"`` on a backend of Keras."""
+        arithmetic = np.dtype("float32" if conventions.float32_operations else dtype)
+        info = np.finfo(arithmetic)
         reference = np.dtype("float64" if dtype == "float32" else "longdouble")
         return cls(
             dtype=np.dtype(dtype),
+            arithmetic=arithmetic,
             reference=reference,
             roundoff=float(info.eps + np.finfo(reference).eps) / 2,
             smallest=float(info.tiny),
@@ -111,8 +119,11 @@ class Precision:
         """Take numbers as they are: inputs that both sides share."""
         value = np.asarray(values, self.reference)
         size = np.abs(value).astype(np.float64)
-        flushed = self.within_range(size, np.where(size < self.smallest, size, 0.0))
-        return Bounded(value, flushed, flushed, flushed, self)
+        error = np.where(size < self.smallest, size, 0.0)
+        if self.arithmetic != self.dtype:
+            error = np.maximum(error, np.abs(value - value.astype(self.arithmetic)).astype(float))
+        error = self.within_range(size, error)
+        return Bounded(value, error, error, error, self)
 
     def rounded(self, value: float) -> Bounded:
         """Take a setting as both sides hold it: rounded to `dtype`."""
@@ -168,7 +179,9 @@ class Bounded:
         branch = error if self.branch is self.error else move(self.branch)
         return Bounded(move(self.value), error, branch, move(self.expected), self.precision)
 
-    def _new(self, value: Array, passed: Callable[[str], Errors], rounding: float) -> Bounded:
+    def _new(
+        self, value: Array, passed: Callable[[str], Errors], rounding: float | Errors
+    ) -> Bounded:
         """Make the result of an operation that rounds once.
 
         Parameters
@@ -232,9 +245,8 @@ class Bounded:
             total: Errors = self.size * eb + b.size * ea + ea * eb
             return total
 
-        product = self._new(self.value * b.value, passed, 1)
-        without = self._new(self.value * b.value, passed, 0)
-        return select(_is_trivial(self) | _is_trivial(b), without, product)
+        trivial = _is_trivial(self) | _is_trivial(b)
+        return self._new(self.value * b.value, passed, np.where(trivial, 0.0, 1.0))
 
     __rmul__ = __mul__
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from experiments.parity.formulas import Tensors
 from experiments.parity.reference import Replace, reference_step
-from experiments.parity.rounding import Bounded, Precision
+from experiments.parity.rounding import Bounded, Errors, Precision
 from experiments.parity.trace import Snapshot
 from scratchnet.architecture import Architecture
 from scratchnet.network import StepTrace
@@ -40,6 +40,8 @@ class TwinStep:
         operation each.
     whole
         Every tensor computed from the snapshot: bounds propagated through the whole step.
+    allowance
+        By how much the bounds in `whole` were widened for foreign code, by full name.
     """
 
     architecture: Architecture
@@ -49,6 +51,7 @@ class TwinStep:
     twin: StepTrace
     local: Tensors
     whole: Tensors
+    allowance: Mapping[str, Errors] = field(default_factory=dict)
 
     @classmethod
     def take(cls, keras_step: KerasStep, snapshot: Snapshot) -> TwinStep:
@@ -63,15 +66,41 @@ class TwinStep:
             whole = reference_step(architecture, dtype, snapshot, optimizer)
         return cls(architecture, dtype, optimizer, snapshot, twin, local, whole)
 
+    def for_foreign_code(self) -> TwinStep:
+        """Return the step with bounds that suit other formulas of a cross-entropy too.
+
+        Keras on TensorFlow differentiates the loss and the last activation as one; people, the
+        article, and Keras on other backends differentiate one after the other, and lose digits.
+        Bounds are widened to those of that formula, except where clipping makes its value another.
+        """
+        if not self.architecture.fused:
+            return self
+        with np.errstate(all="ignore"):
+            unfused = reference_step(
+                self.architecture, self.dtype, self.snapshot, self.optimizer, fused=False
+            )
+            allowance = {
+                name: np.where(
+                    np.abs(other.value - right.value) <= right.error + other.error,
+                    np.maximum(other.error - right.error, 0.0),
+                    0.0,
+                ).astype(np.float64)
+                for (name, right), other in zip(
+                    self.whole.items(), (unfused[n] for n in self.whole), strict=True
+                )
+            }
+        whole = {name: right.widen(allowance[name]) for name, right in self.whole.items()}
+        return replace(self, whole=whole, allowance=allowance)
+
     @property
     def precision(self) -> Precision:
         """The arithmetic that is judged."""
-        return Precision.of(self.dtype)
+        return Precision.of(self.dtype, self.architecture.conventions)
 
-    def replayed(self, replace: Replace) -> Tensors:
+    def replayed(self, replaced: Replace) -> Tensors:
         """Compute the whole step again with tensors replaced."""
         return reference_step(
-            self.architecture, self.dtype, self.snapshot, self.optimizer, replace=replace
+            self.architecture, self.dtype, self.snapshot, self.optimizer, replace=replaced
         )
 
     def reference(self, mode: str) -> Tensors:

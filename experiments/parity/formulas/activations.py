@@ -28,9 +28,10 @@ def _relu_backward(z: Bounded, _a: Bounded, da: Bounded) -> Bounded:
 
 
 def _tanh_backward(_z: Bounded, a: Bounded, da: Bounded) -> Bounded:
-    # JAX computes (da + da a) (1 - a): da a rounds, and the sum may cancel.
-    other_form = a.precision.roundoff * np.abs(da.size * a.size * (1 - a.value))
-    return (da * (1 - a * a)).widen(other_form.astype(np.float64))
+    dz = da * (1 - a * a)
+    # JAX computes (da + da a) (1 - a): the sum may cancel da a, and there is a rounding more.
+    cancelled = np.abs(da.size * a.size * (1 - a.value)).astype(np.float64)
+    return dz.widen(a.precision.roundoff * (cancelled + dz.size))
 
 
 def _softmax_backward(_z: Bounded, a: Bounded, da: Bounded) -> Bounded:
