@@ -48,9 +48,10 @@ def random_data(
     for name, value in [("n_samples", n_samples), ("n_features", n_features), ("classes", classes)]:
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ValueError(f"{name} = {value!r}; expected a positive integer")
-    for name, value, choices in [("values", values, VALUES), ("labels", labels, LABELS)]:
-        if value not in choices:
-            raise ValueError(f"{name} = {value!r}; expected one of {', '.join(choices)}")
+    words = [("values", values, list(VALUES)), ("labels", labels, list(LABELS))]
+    for name, word, choices in words:
+        if word not in choices:
+            raise ValueError(f"{name} = {word!r}; expected one of {', '.join(choices)}")
     if isinstance(scale, bool) or not isinstance(scale, int | float) or not np.isfinite(scale):
         raise ValueError(f"scale = {scale!r}; expected a finite number")
     random = np.random.RandomState(random_state)
@@ -95,7 +96,8 @@ def _constant_columns(random: np.random.RandomState, n: int, features: int) -> A
 
 def _duplicates(random: np.random.RandomState, n: int, features: int) -> Array:
     few = _normal(random, max(1, n // 4), features)
-    return few[random.randint(0, len(few), n)]
+    repeated: Array = few[random.randint(0, len(few), n)]
+    return repeated
 
 
 def _zeros(random: np.random.RandomState, n: int, features: int) -> Array:
@@ -114,7 +116,8 @@ def _opposites(random: np.random.RandomState, n: int, features: int) -> Array:
     """Give each column but the first the negative of the one before it, up to 1e-6."""
     column = _normal(random, n, 1)
     signs = (-1.0) ** np.arange(features)
-    return column * signs * (1 + 1e-6 * _normal(random, n, features))
+    opposites: Array = column * signs * (1 + 1e-6 * _normal(random, n, features))
+    return opposites
 
 
 VALUES: dict[str, Callable[[np.random.RandomState, int, int], Array]] = {

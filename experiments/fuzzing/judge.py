@@ -13,6 +13,7 @@ from experiments.parity.trace import ParityRow, Snapshot
 from experiments.parity.verdict import Divergence, judge_snapshot
 from experiments.plan import Trial
 from experiments.trial import load_data, take_snapshot
+from keras_baseline.backends import NotANumberError
 from keras_baseline.tracing import KerasStep
 from scratchnet.network import Network
 from scratchnet.optimizers import OptimizerState
@@ -47,13 +48,16 @@ def _judged(trial: Trial) -> CaseResult:
     rows: list[ParityRow] = []
     first: Divergence | None = None
     for snapshot in snapshots(trial):
-        judgement = judge_snapshot(network, keras_step, snapshot, trial.optimizer)
+        try:
+            judgement = judge_snapshot(network, keras_step, snapshot, trial.optimizer)
+        except NotANumberError:
+            break  # as will be all that follows
         rows += judgement.rows
         first = first or judgement.first_divergence
     tensors = Counter(row.verdict for row in rows)
     return CaseResult(
         trial=trial,
-        verdict=max(tensors, key=SEVERITY.index),
+        verdict=max(tensors, key=SEVERITY.index, default="undecidable"),
         tensors=tensors,
         ratios=_largest_ratios(trial.name, rows),
         divergence=dataclasses.asdict(first) if first else {},

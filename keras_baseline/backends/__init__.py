@@ -18,6 +18,10 @@ from typing import Any
 import keras
 
 
+class NotANumberError(ArithmeticError):
+    """The backend refuses a prediction that is not a number, where others return such a loss."""
+
+
 def active(dtype: str) -> Any:
     """Import the module of the backend that Keras runs on.
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from keras_baseline.backends import NotANumberError
 from keras_baseline.weights import variables
 from scratchnet.training import BatchOrder
 
@@ -23,8 +24,14 @@ def differentiator(
 
     def differentiate(x: Array, y: Array) -> tuple[float, dict[str, Array], dict[str, Array]]:
         outputs = model(torch.tensor(x), training=True)
-        value = loss(y, outputs)
         tensors = outputs if isinstance(outputs, dict) else {}
+        try:
+            value = loss(y, outputs)
+        except RuntimeError as error:
+            # Binary cross-entropy checks that predictions lie between 0 and 1.
+            if any(bool(torch.isnan(tensor).any()) for tensor in tensors.values() or [outputs]):
+                raise NotANumberError(f"Keras on torch: {error}") from error
+            raise
         weights = {name: variable.value for name, variable in variables(model).items()}
         sources = {**tensors, **weights}
         found = torch.autograd.grad(value, list(sources.values()), allow_unused=True)
