@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,26 +77,30 @@ def diagnose(step: TwinStep, mode: str, name: str, ours: Mapping[str, Array]) ->
         if hidden:
             found = _replayed(step, name, hidden, ours)
         else:
-            found = _first(variants(scene), ours[name], scene)
-        return found or _first(described(scene, ours[name]), ours[name], scene)
+            found = _first(variants(scene), step, ours, scene)
+        return found or _first(described(scene, ours[name]), step, ours, scene)
 
 
-def _first(tried: Variants, value: Array, scene: Scene) -> Mistake | None:
-    """Return the first mistake that explains a value."""
+def _first(
+    tried: Variants, step: TwinStep, ours: Mapping[str, Array], scene: Scene
+) -> Mistake | None:
+    """Return the first mistake that explains a tensor."""
+    allowance = step.allowance.get(scene.name, 0.0)
     for found in tried:
-        if explains(value, _made(found)):
+        if explains(ours[scene.name], _made(found), allowance):
             return _mistake(found, scene)
     return None
 
 
-def explains(value: Array, variant: Bounded | None) -> bool:
+def explains(value: Array, variant: Bounded | None, allowance: Any = 0.0) -> bool:
     """Whether a value lies within rounding of a variant everywhere."""
     if variant is None or variant.shape != value.shape:
         return False
     with np.errstate(all="ignore"):
         distance = np.abs(value - variant.value).astype(np.float64)
     same = (value == variant.value) | (np.isnan(value) & np.isnan(variant.value))
-    return bool(np.all(same | (np.isfinite(variant.error) & (distance <= variant.error))))
+    within = np.isfinite(variant.error) & (distance <= variant.error + allowance)
+    return bool(np.all(same | within))
 
 
 def _hidden_before(step: TwinStep, name: str, ours: Mapping[str, Array]) -> list[str]:
@@ -116,24 +120,34 @@ def _replayed(
 
     Several may explain the tensor: a kernel's gradient that is m times too large, and a gradient
     m times too large from which the kernel's and the bias's follow. The one that explains most of
-    the observed tensors is the likeliest.
+    the observed tensors is the likeliest. It may be made in every layer.
     """
+
+    def explained(replayed: Mapping[str, Bounded], names: Iterable[str]) -> int:
+        allowance = step.allowance
+        return sum(explains(ours[n], replayed.get(n), allowance.get(n, 0.0)) for n in names)
+
+    places = [
+        (place, _scene(step, place, step.whole, step.whole[place])) for place in [name, *hidden]
+    ]
     best: Mistake | None = None
     most = 0
-    for everywhere in (False, True):
-        for place in [name, *hidden]:
-            scene = _scene(step, place, step.whole, step.whole[place])
-            for found in variants(scene):
-                if not explains(
-                    ours[name], _replay(step, place, found, everywhere, name).get(name)
-                ):
-                    continue
-                replayed = _replay(step, place, found, everywhere)
-                count = sum(explains(value, replayed.get(n)) for n, value in ours.items())
+    for place, scene in places:
+        for found in variants(scene):
+            if not explained(_replay(step, place, found, False, name), [name]):
+                continue
+            for everywhere in (False, True):
+                count = explained(_replay(step, place, found, everywhere), ours)
                 if count > most:
                     best, most = _mistake(found, scene), count
                 if most == len(ours):
                     return best
+    if best is None:
+        # Only together do the same mistakes in several layers explain it.
+        for place, scene in places:
+            for found in variants(scene):
+                if explained(_replay(step, place, found, True, name), [name]):
+                    return _mistake(found, scene)
     return best
 
 

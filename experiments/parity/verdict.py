@@ -273,10 +273,11 @@ def judge_network(
     if state is None and step.optimizer is not None:
         state = new_state(network, step.optimizer)
     with np.errstate(all="ignore"):
-        local = local_trace(network, step.snapshot, step.twin, state)
-        layer = judge_values("layer", step, values_of(local))
+        # The whole step first: the other leaves the twin's values in the network's buffers.
         restore(network, state, step.snapshot)
         whole = network.trace_step(step.snapshot.x, step.snapshot.y, state)
+        local = local_trace(network, step.snapshot, step.twin, state)
+        layer = judge_values("layer", step, values_of(local))
         judged = judge_values("step", step, values_of(whole))
     rows = layer.rows + judged.rows
     return Judgement(rows, layer.first_divergence or judged.first_divergence)

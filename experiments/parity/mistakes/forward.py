@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from experiments.parity.formulas import FORWARD
-from experiments.parity.mistakes.scene import Array, Scene, Variants, variant
+from experiments.parity.mistakes.scene import Array, Scene, Variants, through_float32, variant
 from experiments.parity.rounding import Bounded, matmul
 
 SLOPES = (0.01, 0.1, 0.2, 0.3)
@@ -28,6 +28,8 @@ def pre_activation(scene: Scene) -> Variants:
         yield variant("bias_reversed", lambda: matmul(x, kernel, bias.map(np.flip)))
     yield variant("kernel_transposed", lambda: matmul(x, kernel.T, bias))
     yield variant("kernel_absolute", lambda: matmul(x, kernel.abs(), bias))
+    yield variant("input_through_float32", lambda: matmul(through_float32(x), kernel, bias))
+    yield variant("kernel_through_float32", lambda: matmul(x, through_float32(kernel), bias))
     for row in sorted({0, kernel.shape[0] - 1}):
         yield variant("input_missing", partial(_without_input, x, kernel, bias, row))
     if scene.index:
@@ -67,6 +69,15 @@ def activation(scene: Scene) -> Variants:
     for cap in (6, 1):
         yield variant("capped", partial(_capped, z, cap), cap=cap)
     yield variant("absolute_value", z.abs)
+    yield variant("minimum_for_maximum", lambda: -(-z).relu())
+    yield variant(
+        "step_function", lambda: scene.precision.exact((z.value > 0).astype(z.value.dtype))
+    )
+    yield variant("applied_twice", lambda: forward(right))
+    yield variant("argument_factor", lambda: (1 + z.tanh()) * 0.5, factor=2)
+    yield variant("argument_factor", lambda: 2 * FORWARD["sigmoid"](z) - 1, factor=0.5)
+    for e in (2.7, 2.71, 2.718, 2.7183, 2.71828):
+        yield variant("euler_number", partial(_of_multiple, scene, float(np.log(e))), e=e)
     yield variant("argument_sign", lambda: forward(-z))
     yield variant("complement", lambda: 1 - right)
     for factor in (0.5, 2):
@@ -113,15 +124,13 @@ def _softmax(z: Bounded, axis: int, epsilon: float = 0.0) -> Bounded:
 
 
 def _overflowing(z: Bounded) -> Bounded:
-    """Return a softmax whose exponentials are infinite where the dtype overflows."""
-    largest = np.log(z.precision.largest)
-    e = np.where(z.value > largest, np.inf, np.exp(z.value))
+    """Return a softmax whose exponentials overflow and underflow as the dtype's do."""
+    e = np.exp(z.value.astype(z.precision.dtype)).astype(z.precision.reference)
     exact = FORWARD["softmax"](z)
-    value = e / e.sum(axis=1, keepdims=True)
     return Bounded(
-        value,
-        np.where(np.isfinite(value), exact.error, 0.0),
-        exact.branch,
+        e / e.sum(axis=1, keepdims=True),
+        2 * exact.error,
+        2 * exact.branch,
         exact.expected,
         z.precision,
     )

@@ -6,15 +6,14 @@ from functools import partial
 
 import numpy as np
 
-from experiments.parity.mistakes.scene import Array, Scene, Variants, variant
+from experiments.parity.mistakes.scene import Array, Scene, Variants, through_float32, variant
 
 
 def general(scene: Scene) -> Variants:
-    """Yield a factor, a sign, a transposition, nothing at all."""
+    """Yield a factor, a sign, a transposition."""
     right, m, units = scene.right, scene.samples, scene.architecture.units
     factors: dict[str, float] = {
         "sign": -1,
-        "zero": 0,
         "batch_size_missing": m,
         "batch_size_twice": 1 / m,
         "factor_2": 2,
@@ -30,6 +29,7 @@ def general(scene: Scene) -> Variants:
         if factor != 1:
             yield variant(code, partial(right.__mul__, factor))
     yield variant("absolute", right.abs)
+    yield variant("through_float32", lambda: through_float32(right))
     if len(right.shape) == 2:
         yield variant("transposed", lambda: right.T)
         yield variant("rows_exchanged", lambda: right.map(np.flipud))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from experiments.parity.mistakes import backward, forward, loss, update
 from experiments.parity.mistakes.general import general
-from experiments.parity.mistakes.scene import Scene, Variants
+from experiments.parity.mistakes.scene import Scene, Variants, variant
 
 _SPECIFIC: dict[str, Callable[[Scene], Variants]] = {
     "pre_activation": forward.pre_activation,
@@ -22,6 +22,7 @@ _SPECIFIC: dict[str, Callable[[Scene], Variants]] = {
 
 
 def variants(scene: Scene) -> Variants:
-    """Yield the mistakes that a tensor may show, the specific before the general."""
+    """Yield the mistakes that a tensor may show: nothing at all, the specific, the general."""
+    yield variant("zero", lambda: scene.right * 0)
     yield from _SPECIFIC.get(scene.tensor, update.slot)(scene)
     yield from general(scene)

@@ -52,6 +52,11 @@ def signs(x: Bounded) -> Bounded:
     return x.precision.exact(np.sign(x.value))
 
 
+def through_float32(x: Bounded) -> Bounded:
+    """Return x rounded to float32."""
+    return x.precision.exact(x.value.astype(np.float32))
+
+
 @dataclass(frozen=True)
 class Scene:
     """A tensor with the inputs that both sides computed it from.

@@ -84,6 +84,7 @@ def _momentum(at: _Update, rule: SGD) -> Variants:
     yield variant("nesterov_form", lambda: at.by(replace(rule, nesterov=not rule.nesterov)))
     yield variant("nesterov_form", lambda: w + (velocity * mu - velocity))
     yield variant("nesterov_form", lambda: w + (m * mu * mu - g * rate))
+    yield variant("nesterov_form", lambda: w + velocity * mu)
     yield variant("rate_outside", lambda: w - rate * (m * mu + g))
     yield variant("rate_outside", lambda: w + rate * (m * mu - g * rate))
     yield variant("dampened", lambda: w + (m * mu - g * rate * at.number(1 - rule.momentum)))
@@ -200,6 +201,10 @@ def slot(scene: Scene) -> Variants:
         betas = (at.rule.beta_2, at.rule.beta_1) if squares else (at.rule.beta_1, at.rule.beta_2)
         value = at.g * at.g if squares else at.g
         yield variant("betas_swapped", lambda: old + (value - old) * at.number(1 - betas[1]))
+        if isinstance(at.rule, AdamW):
+            coupled = at.g + at.w * at.cast(at.rule.weight_decay)
+            with_decay = coupled * coupled if squares else coupled
+            yield variant("decay_coupled", lambda: _mean(old, with_decay, at.number(1 - betas[0])))
         yield from _mean_slot(at, old, value, betas[0])
 
 
@@ -209,6 +214,8 @@ def _momentum_slot(at: _Update, rule: SGD, old: Bounded) -> Variants:
     yield variant("rate_outside", lambda: old * mu - g)
     yield variant("rate_outside", lambda: (old * mu - g) * rate)
     yield variant("dampened", lambda: old * mu - g * rate * at.number(1 - rule.momentum))
+    yield variant("dampened", lambda: old * mu - g * rate * (1 - mu))
+    yield variant("gradient_missing", lambda: old * mu)
     yield variant("momentum_missing", lambda: old - g * rate)
     yield variant("gradient_sign", lambda: old * mu + g * rate)
     yield variant("old_lost", lambda: -(g * rate))
@@ -226,11 +233,13 @@ def _mean_slot(at: _Update, old: Bounded, value: Bounded, beta: float) -> Varian
     yield variant("unsquared", lambda: old + (g - old) * share)
     yield variant("mean_of_size", lambda: old + (g.abs() - old) * share)
     yield variant("squared", lambda: old + (g * g - old) * share)
+    yield variant("gradient_missing", lambda: old * number(beta))
+    if np.any(old.value > value.value):
+        yield variant("maximum", lambda: select(old.value > value.value, old, value))
     yield variant("old_lost", lambda: value * share)
     yield variant("old_lost", lambda: value)
     yield variant("gradient_sign", lambda: old * number(beta) - value * share)
     yield variant("share_through_float32", lambda: _through_float32(at, old, value, beta))
-    yield variant("maximum", lambda: select(old.value > value.value, old, value))
     for other in (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9999):
         if other != beta:
             make = partial(_mean, old, value, number(1 - other))

@@ -1,0 +1,238 @@
+"""The initial state: weights are drawn from the specified distributions, slots start at 0.
+
+The two sides draw from different streams of random numbers, so initial weights cannot be compared
+one by one: their distribution is held against Keras's by a Kolmogorov-Smirnov test, and against its
+support. A correct side is called divergent with a probability of `SIGNIFICANCE` per initializer.
+The article's initializer is the exception: its numbers are specified to the last bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.parity.diagnosis import Mistake
+from experiments.parity.mistakes import SENTENCES
+from experiments.parity.trace import ParityRow
+from scratchnet.architecture import Architecture
+from scratchnet.initializers import INITIALIZERS
+from scratchnet.layers import Dense
+
+Array = NDArray[Any]
+
+Draw = Callable[[Architecture, int], Mapping[str, Array]]
+"""From an architecture and a seed to initial weights by full name."""
+
+SIGNIFICANCE = 1e-6
+SEEDS = range(12)
+FEATURES, UNITS = 40, 24
+
+_STANDARD_DEVIATION_CUT_AT_2 = 0.87962566103423978
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """What an initializer draws from.
+
+    Attributes
+    ----------
+    shape
+        ``uniform``, ``normal`` or ``normal, cut off at two standard deviations``.
+    deviation
+        Standard deviation.
+    """
+
+    shape: str
+    deviation: float
+
+    @property
+    def limit(self) -> float:
+        """Largest absolute value that can be drawn."""
+        return {
+            "uniform": self.deviation * float(np.sqrt(3)),
+            "normal": float("inf"),
+            "truncated normal": 2 * self.deviation / _STANDARD_DEVIATION_CUT_AT_2,
+        }[self.shape]
+
+    def fits(self, values: Array) -> bool:
+        """Whether a sample may come from it; its deviation being an estimate from the sample."""
+        within = float(np.max(np.abs(values))) <= self.limit * (1 + 5 / np.sqrt(2 * values.size))
+        return within and self.distance(values) <= critical_distance(values.size)
+
+    def distance(self, values: Array) -> float:
+        """Return the Kolmogorov-Smirnov distance of a sample."""
+        from scipy.stats import kstest, norm, truncnorm, uniform
+
+        distribution = {
+            "uniform": uniform(-self.limit, 2 * self.limit),
+            "normal": norm(scale=self.deviation),
+            "truncated normal": truncnorm(-2, 2, scale=self.limit / 2),
+        }[self.shape]
+        return float(kstest(values, distribution.cdf).statistic)
+
+    def __str__(self) -> str:
+        return f"a {self.shape} distribution of standard deviation {self.deviation:.3g}"
+
+
+def specified(initializer: str, fan_in: int, fan_out: int) -> Distribution:
+    """Return what Keras draws from.
+
+    Glorot's variance is ``2 / (fan_in + fan_out)``, He's ``2 / fan_in``
+    (``keras.initializers.VarianceScaling``).
+    """
+    family, _, shape = initializer.partition("_")
+    variance = 2 / (fan_in + fan_out) if family == "glorot" else 2 / fan_in
+    return Distribution(
+        "uniform" if shape == "uniform" else "truncated normal", float(np.sqrt(variance))
+    )
+
+
+def critical_distance(count: int) -> float:
+    """Return the Kolmogorov-Smirnov distance that a sample exceeds with `SIGNIFICANCE`."""
+    return float(np.sqrt(np.log(2 / SIGNIFICANCE) / (2 * count)))
+
+
+def judge_initial_weights(draw: Draw) -> list[tuple[ParityRow, Mistake | None]]:
+    """Judge the initial weights that a side draws, one row per initializer.
+
+    Parameters
+    ----------
+    draw
+        The side.
+
+    Returns
+    -------
+    list
+        Rows of mode ``initial``; `max_abs` is the Kolmogorov-Smirnov distance and `bound_ratio`
+        its share of the critical one.
+    """
+    return [_judge_initializer(draw, name) for name in INITIALIZERS]
+
+
+def _judge_initializer(draw: Draw, name: str) -> tuple[ParityRow, Mistake | None]:
+    layers = tuple(Dense(UNITS, kernel_initializer=name) for _ in range(2))
+    architecture = Architecture((FEATURES,), layers, "mean_squared_error")
+    drawn = [draw(architecture, seed) for seed in SEEDS]
+    kernels = np.array([weights["dense_1/kernel"] for weights in drawn], np.float64)
+    row = _row(name)
+    if name in ("zeros", "article"):
+        exact = np.array([_specified_numbers(name, seed) for seed in SEEDS])
+        largest = float(np.max(np.abs(kernels - exact)))
+        mistake = None if largest == 0 else _unlike(kernels, exact)
+        return _judged(replace(row, max_abs=largest), mistake, exact=True)
+    right = specified(name, FEATURES, UNITS)
+    distance = right.distance(kernels.ravel())
+    beyond = float(np.max(np.abs(kernels)) / right.limit)
+    # float64 rounds the limit itself.
+    ratio = max(distance / critical_distance(kernels.size), beyond if beyond > 1 + 1e-12 else 0.0)
+    row = replace(row, max_abs=distance, bound_ratio=ratio)
+    return _judged(row, _mistake_in(drawn, kernels, right) if ratio > 1 else _repeated(drawn))
+
+
+def judge_initial_slots(
+    slots: Mapping[str, Array], iterations: int = 0
+) -> list[tuple[ParityRow, Mistake | None]]:
+    """Judge an optimizer before its first update: Keras's slots, and its count, start at 0.
+
+    Parameters
+    ----------
+    slots
+        By full name, as ``dense_1/kernel_momentum``.
+    iterations
+        Number of updates that it thinks were made.
+    """
+    mistake = None
+    if iterations:
+        mistake = _mistake("initial_iterations", found=iterations)
+    judged = [_judged(_row("optimizer", "iterations"), mistake, exact=True)]
+    for name, values in slots.items():
+        found = float(values.ravel()[np.argmax(np.abs(values))])
+        mistake = None
+        if found != 0:
+            mistake = _mistake("initial_slot", name, found=found, expected=0.0)
+        layer, _, tensor = name.rpartition("/")
+        row = replace(_row(layer, tensor), max_abs=abs(found))
+        judged.append(_judged(row, mistake, exact=True))
+    return judged
+
+
+def _row(layer: str, tensor: str = "kernel") -> ParityRow:
+    return ParityRow(
+        mode="initial",
+        step=0,
+        layer=layer,
+        tensor=tensor,
+        max_abs=0.0,
+        max_rel=0.0,
+        max_ulp=0.0,
+        bound_ratio=0.0,
+        expected_ratio=float("nan"),
+        floor=float("nan"),
+        side="",
+        verdict="",
+        diagnosis="",
+    )
+
+
+def _judged(
+    row: ParityRow, mistake: Mistake | None, *, exact: bool = False
+) -> tuple[ParityRow, Mistake | None]:
+    if mistake is not None:
+        row = replace(row, verdict="divergent", side="scratchnet", diagnosis=mistake.sentence)
+        return row, mistake
+    return replace(row, verdict="identical" if exact else "rounding"), None
+
+
+def _specified_numbers(name: str, seed: int) -> Array:
+    if name == "zeros":
+        return np.zeros((FEATURES, UNITS))
+    # The article draws a standard normal times 0.1, as (units, inputs).
+    return np.random.RandomState(seed).standard_normal((UNITS, FEATURES)).T * 0.1
+
+
+def _unlike(found: Array, exact: Array) -> Mistake:
+    """Say how numbers differ that are specified one by one."""
+    if np.ptp(found) == 0:
+        return _mistake("initial_constant", found=float(found.flat[0]))
+    if np.array_equal(np.sort(found, axis=None), np.sort(exact, axis=None)):
+        return _mistake("initial_order")
+    if (scale := float(np.std(exact))) > 0:
+        return _mistake("initial_scale", factor=float(np.std(found)) / scale)
+    return _mistake("initial_distribution", found="random numbers", expected="nothing: zeros")
+
+
+def _mistake_in(drawn: list[Mapping[str, Array]], kernels: Array, right: Distribution) -> Mistake:
+    """Say how a sample differs from its distribution."""
+    if (repeated := _repeated(drawn)) is not None:
+        return repeated
+    if np.ptp(kernels) == 0:
+        return _mistake("initial_constant", found=float(kernels.flat[0]))
+    mean, deviation = float(np.mean(kernels)), float(np.std(kernels))
+    if abs(mean) > 5 * deviation / np.sqrt(kernels.size):
+        return _mistake("initial_shifted", found=mean)
+    shapes = (right.shape, "uniform", "truncated normal", "normal")
+    for found in (Distribution(shape, deviation) for shape in shapes):
+        if found.fits(kernels.ravel()):
+            if found.shape == right.shape:
+                return _mistake("initial_scale", factor=deviation / right.deviation)
+            return _mistake("initial_distribution", found=str(found), expected=str(right))
+    return _mistake("initial_distribution", found="something else", expected=str(right))
+
+
+def _repeated(drawn: list[Mapping[str, Array]]) -> Mistake | None:
+    """Say so if layers or seeds share their numbers."""
+    first, second = drawn[0]["dense_1/kernel"].ravel(), drawn[0]["dense_2/kernel"].ravel()
+    n = min(first.size, second.size)
+    # The layers' numbers may be the same but for their scale.
+    for a, b in ((first[:n], second[:n]), (first, drawn[1]["dense_1/kernel"].ravel())):
+        if np.ptp(a) > 0 and np.ptp(b) > 0 and np.corrcoef(a, b)[0, 1] > 0.99:
+            return _mistake("initial_repeated")
+    return None
+
+
+def _mistake(code: str, tensor: str = "", **values: Any) -> Mistake:
+    return Mistake(code, SENTENCES[code].format(**values), tensor)
