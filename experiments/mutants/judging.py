@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from experiments.mutants.article import FILE, article_values, article_weights, load_article
 from experiments.mutants.mutant import Mutant
 from experiments.mutants.package import load
 from experiments.mutants.practice import RULES
 from experiments.mutants.scenes import twin_step
 from experiments.parity.diagnosis import Mistake
-from experiments.parity.initial import judge_initial_slots, judge_initial_weights
+from experiments.parity.initial import (
+    judge_initial_slots,
+    judge_initial_weights,
+    judge_initializer,
+)
 from experiments.parity.step import TwinStep, values_of
 from experiments.parity.trace import ParityRow, named_slots, restore
-from experiments.parity.verdict import Judgement, judge_network
+from experiments.parity.verdict import Judgement, judge_network, judge_values
+from scratchnet.architecture import Architecture
 from scratchnet.optimizers import optimizer_to_dict
+
+Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -61,16 +70,33 @@ class Outcome:
 
 
 def judge(mutant: Mutant, dtype: str) -> Outcome:
-    """Load a mutant of scratchnet, and judge it in a dtype."""
+    """Load a mutant, and judge it in a dtype."""
+    with np.errstate(all="ignore"):
+        return (_judge_article if mutant.file == FILE else _judge_scratchnet)(mutant, dtype)
+
+
+def _judge_article(mutant: Mutant, dtype: str) -> Outcome:
+    module, step = load_article(mutant), twin_step(mutant.scene, dtype).for_foreign_code()
+
+    def draw(architecture: Architecture, seed: int) -> Mapping[str, Array]:
+        return article_weights(module, architecture, seed)
+
+    initial = [judge_initializer(draw, "article")]
+    ours = article_values(module, step)
+    judgement = judge_values("step", step, ours)
+    alarms = {name: rule(ours, values_of(step.twin)) for name, rule in RULES.items()}
+    return Outcome(mutant, dtype, *first_divergence(initial, judgement), alarms)
+
+
+def _judge_scratchnet(mutant: Mutant, dtype: str) -> Outcome:
     package, step = load(mutant), twin_step(mutant.scene, dtype)
     network, state = _network(package, step)
     initial = _initial(package, network, state)
     judgement = judge_network(step, network, state)
     fresh, fresh_state = _network(package, step)
     restore(fresh, fresh_state, step.snapshot)
-    with np.errstate(all="ignore"):
-        ours = values_of(fresh.trace_step(step.snapshot.x, step.snapshot.y, fresh_state))
-        alarms = {name: rule(ours, values_of(step.twin)) for name, rule in RULES.items()}
+    ours = values_of(fresh.trace_step(step.snapshot.x, step.snapshot.y, fresh_state))
+    alarms = {name: rule(ours, values_of(step.twin)) for name, rule in RULES.items()}
     return Outcome(mutant, dtype, *first_divergence(initial, judgement), alarms)
 
 

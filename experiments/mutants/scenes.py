@@ -168,6 +168,7 @@ def _small(weights: Weights, x: Array) -> Array:
 
 SCENES: dict[str, Scene] = {
     "article": Scene(_network(3, "5 relu, 4 relu, 1 sigmoid", _BINARY), SGD(0.1), 7),
+    "article square": Scene(_network(4, "4 relu, 4 sigmoid, 1 sigmoid", _BINARY), SGD(0.1), 6),
     "square": Scene(_network(4, "4 relu, 4 tanh, 4 softmax", _ROWS), SGD(0.1, momentum=0.9), 4, 3),
     "sparse": Scene(_network(3, "5 relu, 4 softmax", _SPARSE), Adam(0.01), 6, 2),
     "regression": Scene(_network(3, "4 tanh, 4 sigmoid, 3 linear", _SQUARED), RMSprop(0.01), 5, 2),

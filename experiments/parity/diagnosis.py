@@ -106,10 +106,13 @@ def explains(value: Array, variant: Bounded | None, allowance: Any = 0.0) -> boo
 def _hidden_before(step: TwinStep, name: str, ours: Mapping[str, Array]) -> list[str]:
     """Return the unobserved tensors just before this one, nearest first.
 
-    What was observed before them is right, or it would be the first divergence.
+    What was observed before them is right, or it would be the first divergence; but nothing in
+    the backward pass depends on the gradient of the layer's other weight.
     """
     order = list(step.whole)
     before = order[: order.index(name)][::-1]
+    if name.endswith("bias_gradient"):
+        before.remove(name.replace("bias_gradient", "kernel_gradient"))
     return list(itertools.takewhile(lambda place: place not in ours, before))
 
 

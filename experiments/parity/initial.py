@@ -110,10 +110,11 @@ def judge_initial_weights(draw: Draw) -> list[tuple[ParityRow, Mistake | None]]:
         Rows of mode ``initial``; `max_abs` is the Kolmogorov-Smirnov distance and `bound_ratio`
         its share of the critical one.
     """
-    return [_judge_initializer(draw, name) for name in INITIALIZERS]
+    return [judge_initializer(draw, name) for name in INITIALIZERS]
 
 
-def _judge_initializer(draw: Draw, name: str) -> tuple[ParityRow, Mistake | None]:
+def judge_initializer(draw: Draw, name: str) -> tuple[ParityRow, Mistake | None]:
+    """Judge one initializer; see `judge_initial_weights`."""
     layers = tuple(Dense(UNITS, kernel_initializer=name) for _ in range(2))
     architecture = Architecture((FEATURES,), layers, "mean_squared_error")
     drawn = [draw(architecture, seed) for seed in SEEDS]

@@ -172,7 +172,7 @@ def judge_tensor(
         bound_ratio=bound_ratio,
         expected_ratio=expected_ratio,
         floor=detectability_floor(reference),
-        side=" and ".join(off) if verdict == "divergent" else "",
+        side=" and ".join(dict.fromkeys(off)) if verdict == "divergent" else "",
         verdict=verdict,
         diagnosis=remark,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -10,7 +11,14 @@ import numpy as np
 from experiments.parity.formulas import BACKWARD, FORWARD
 from experiments.parity.mistakes import loss
 from experiments.parity.mistakes.forward import SLOPES
-from experiments.parity.mistakes.scene import Array, Scene, Variants, signs, variant
+from experiments.parity.mistakes.scene import (
+    Array,
+    Scene,
+    Variant,
+    Variants,
+    signs,
+    variant,
+)
 from experiments.parity.rounding import Bounded, matmul
 
 
@@ -26,11 +34,17 @@ def activation_gradient(scene: Scene) -> Variants:
     yield variant("stale_weights", lambda: matmul(dz, _updated_kernel(scene, after).T))
     yield variant(
         "derivative_missing_after",
-        lambda: matmul(scene.of("activation_gradient", after), kernel.T),
+        lambda: matmul(_activation_gradient(scene, after), kernel.T),
     )
     yield variant(
         "kernel_of_first_layer", lambda: matmul(dz, scene.parameter("kernel", scene.index).T)
     )
+
+
+def _activation_gradient(scene: Scene, index: int) -> Bounded:
+    if scene.architecture.fused and index == len(scene.layers) - 1:
+        return scene.loss_by(fused=False)[1]
+    return scene.of("activation_gradient", index)
 
 
 def _updated_kernel(scene: Scene, index: int) -> Bounded:
@@ -41,7 +55,26 @@ def pre_activation_gradient(scene: Scene) -> Variants:
     """Yield mistakes in ``dz``, ``da`` times the activation's derivative."""
     if scene.architecture.fused and scene.is_last:
         yield from loss.fused_gradient(scene)
+        yield from _unfused_gradient(scene)
         return
+    yield from _derivative(scene)
+
+
+def _unfused_gradient(scene: Scene) -> Variants:
+    """Yield mistakes of those who differentiate loss and activation one after the other."""
+    a = FORWARD[scene.layer.activation](scene.z)
+    name = f"{scene.layer.name}/activation_gradient"
+    unfused = replace(scene, tensors={**scene.tensors, name: scene.loss_by(fused=False)[1]})
+    yield from _derivative(unfused)
+    for found in loss.gradient(replace(unfused, right=unfused.da)):
+        yield replace(found, make=partial(_through_activation, scene, a, found))
+
+
+def _through_activation(scene: Scene, a: Bounded, found: Variant) -> Bounded:
+    return BACKWARD[scene.layer.activation](scene.z, a, found.make())
+
+
+def _derivative(scene: Scene) -> Variants:
     name, z, a, da, right = scene.layer.activation, scene.z, scene.a, scene.da, scene.right
     yield variant("derivative_missing", lambda: da)
     yield variant("derivative_of_activation", lambda: BACKWARD[name](a, FORWARD[name](a), da))
@@ -131,6 +164,13 @@ def kernel_gradient(scene: Scene) -> Variants:
     yield variant("input_sign", lambda: matmul(signs(x).T, dz))
     yield from _partial_batches(lambda part: matmul(x.map(part).T, dz.map(part)))
     yield variant("weights_added", lambda: scene.right + scene.kernel)
+    yield from _batch_size_of_inputs(scene)
+
+
+def _batch_size_of_inputs(scene: Scene) -> Variants:
+    inputs = scene.kernel.shape[0]
+    factor = scene.samples / inputs
+    yield variant("batch_size_of_inputs", lambda: scene.right * factor, inputs=inputs)
 
 
 def _partial_batches(make: Callable[[Callable[[Array], Array]], Bounded]) -> Variants:
@@ -148,6 +188,7 @@ def bias_gradient(scene: Scene) -> Variants:
     yield variant("units_summed", lambda: _for_all_units(dz.sum(axis=0).sum(keepdims=True), dz))
     yield variant("maximum_for_sum", lambda: dz.map(lambda v: np.max(v, axis=0)))
     yield variant("absolute", lambda: dz.abs().sum(axis=0))
+    yield from _batch_size_of_inputs(scene)
 
 
 def _for_all_units(total: Bounded, dz: Bounded) -> Bounded:

@@ -27,6 +27,9 @@ def pre_activation(scene: Scene) -> Variants:
         yield variant("bias_first_only", lambda: matmul(x, kernel, bias.map(_first_for_all)))
         yield variant("bias_reversed", lambda: matmul(x, kernel, bias.map(np.flip)))
     yield variant("kernel_transposed", lambda: matmul(x, kernel.T, bias))
+    yield variant(
+        "activation_for_pre_activation", lambda: FORWARD[scene.layer.activation](scene.right)
+    )
     yield variant("kernel_absolute", lambda: matmul(x, kernel.abs(), bias))
     yield variant("input_through_float32", lambda: matmul(through_float32(x), kernel, bias))
     yield variant("kernel_through_float32", lambda: matmul(x, through_float32(kernel), bias))

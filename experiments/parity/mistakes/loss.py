@@ -93,7 +93,9 @@ def gradient(scene: Scene) -> Variants:
         yield variant("clip_ignored", lambda: _through_clipped(p, y, n))
         yield variant("negative_term_missing", lambda: -(y / p) / n)
         yield variant("positive_term_missing", lambda: ((1 - y) / (1 - p)) / n)
-        yield variant("sign_in_derivative", lambda: ((1 - y) / (1 - p) + y / p) / n)
+        both = ((1 - y) / (1 - p) + y / p) / n
+        yield variant("sign_in_derivative", lambda: both)
+        yield variant("sign_in_derivative", lambda: -both)
         return
     c = _clipped(p)
     yield variant("row_sum_missing", lambda: right * p.sum(axis=1, keepdims=True))

@@ -3,6 +3,7 @@
 SENTENCES: dict[str, str] = {
     # Any tensor
     "sign": "its sign is wrong",
+    "batch_size_of_inputs": "it is divided by the inputs, {inputs}, not by the batch size, {m}",
     "zero": "it is all zero: never computed, or never stored",
     "absolute": "its sign is lost",
     "batch_size_missing": "it is not divided by the batch size {m}: sum for mean",
@@ -33,6 +34,7 @@ SENTENCES: dict[str, str] = {
     "kernel_absolute": "the kernel's signs are lost",
     "kernel_of_first_layer": "another layer's kernel is used",
     "input_missing": "one of its inputs is left out",
+    "activation_for_pre_activation": "it is the activation, kept in the pre-activation's place",
     "activation_skipped": "its input is the pre-activation before it, not the activation",
     "activation_twice": "its input was activated twice",
     "input_for_activation": "its input is the network's input",

@@ -1,0 +1,57 @@
+"""Can the verdicts be trusted? ``python -m experiments.mutants`` tries them on known mistakes.
+
+Exit status: 0 where every mistake is found and no right network is called wrong, else 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Parameters
+    ----------
+    arguments
+        Of the command line; None for those of the process.
+
+    Returns
+    -------
+    int
+        Exit status.
+    """
+    options = _parser().parse_args(arguments)
+
+    # Imported here so that --help starts at once.
+    from experiments.mutants.catalogue import MISTAKES, VARIANTS
+    from experiments.mutants.judging import judge_all
+    from experiments.mutants.rates import markdown
+    from experiments.quiet import start_keras
+
+    start_keras()
+    mistakes, variants = judge_all(MISTAKES), judge_all(VARIANTS)
+    if options.all:
+        for outcome in [*mistakes, *variants]:
+            mutant = outcome.mutant
+            print(f"{mutant.name}, {mutant.scene}, {outcome.dtype}: {outcome.sentence or 'right'}")
+        print()
+    print(markdown(mistakes, variants))
+    right = all(o.found for o in mistakes) and not any(o.found for o in variants)
+    return 0 if right else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.mutants",
+        description="Judge networks that are known to be wrong, and variants that are right, and "
+        "print how many verdicts are right, beside those of fixed tolerances on the same cases.",
+    )
+    parser.add_argument("--all", action="store_true", help="print the verdict on each one too")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
