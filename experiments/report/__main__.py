@@ -40,7 +40,11 @@ def _parser() -> argparse.ArgumentParser:
         help="the run's folder (default: results/article of the project)",
     )
     parser.add_argument(
-        "--no-plots", action="store_true", help="write the page only, and draw no pictures"
+        "--plots",
+        choices=("some", "all", "none"),
+        default="some",
+        help="which trials have pictures of their own in plots/: all, none, or (default) all of a "
+        "run of up to 60 trials and the first 4 of a larger one",
     )
     return parser
 
@@ -57,7 +61,7 @@ def _report(options: argparse.Namespace) -> int:
     from experiments.report.html import write_report
 
     try:
-        report = write_report(run, draw=not options.no_plots)
+        report = write_report(run, draw=options.plots)
     except OSError as error:
         print(
             f"experiments.report: {error.filename or options.run}: cannot be written "

@@ -106,7 +106,7 @@ def _speeds_in_words(rows: Sequence[Mapping[str, Any]]) -> str:
 def _crossover_in_words(found: Mapping[str, Any] | None) -> str:
     if found is None:
         return ""
-    points = found["points"]
+    points = [point for point in found["points"] if point["how"] == "measured"]
     fastest = max(points, key=lambda point: point["ratio"])
     slowest = min(points, key=lambda point: point["ratio"])
 
@@ -125,10 +125,12 @@ def _crossover(folder: Path) -> dict[str, Any] | None:
     for path in (folder / "crossover.csv", folder.absolute().parent / "bench" / "crossover.csv"):
         try:
             with path.open(encoding="utf-8", newline="") as file:
-                measured = [
-                    (int(row["width"]), int(row["batch_size"]), float(row["speedup"]))
+                measured = {
+                    (math.log2(int(row["width"])), math.log2(int(row["batch_size"]))): math.log10(
+                        float(row["speedup"])
+                    )
                     for row in csv.DictReader(file)
-                ]
+                }
         except (OSError, ValueError, KeyError, TypeError):
             continue
         if measured:
@@ -136,16 +138,30 @@ def _crossover(folder: Path) -> dict[str, Any] | None:
     return None
 
 
-def _cells(measured: Sequence[tuple[int, int, float]]) -> list[dict[str, Any]]:
+Measured = Mapping[tuple[float, float], float]
+"""Logarithms: base 2 of width and batch size, base 10 of the speed ratio."""
+
+
+def _cells(measured: Measured) -> list[dict[str, Any]]:
+    """Return a cell for each power of two, measured or interpolated."""
     import matplotlib as mpl
 
     colours = mpl.colormaps["PuOr"]
-    reach = max(1.0, *(abs(math.log10(ratio)) for *_, ratio in measured))
+    reach = max(1.0, *(abs(ratio) for ratio in measured.values()))
+    (left, right), (bottom, top) = ((min(axis), max(axis)) for axis in zip(*measured, strict=True))
+    widths, batches = np.arange(left, right + 1), np.arange(bottom, top + 1)
+    plane = _interpolated(measured, widths, batches)
+    between = {
+        (float(x), float(y)): float(plane[row, column])
+        for row, y in enumerate(batches)
+        for column, x in enumerate(widths)
+        if np.isfinite(plane[row, column])
+    }
     cells = []
-    for width, batch, ratio in measured:
-        x, y, tone = math.log2(width), math.log2(batch), math.log10(ratio) / reach
-        red, green, blue, _ = (round(255 * value) for value in colours(0.5 + 0.5 * tone))
+    for (x, y), ratio in (between | dict(measured)).items():
+        red, green, blue, _ = (round(255 * v) for v in colours(0.5 + 0.5 * ratio / reach))
         dark = 0.299 * red + 0.587 * green + 0.114 * blue < 128
+        known = (x, y) in measured
         cells.append(
             {
                 "left": x - 0.5,
@@ -154,10 +170,11 @@ def _cells(measured: Sequence[tuple[int, int, float]]) -> list[dict[str, Any]]:
                 "top": y + 0.5,
                 "middle_x": x,
                 "middle_y": y,
-                "width": width,
-                "batch": batch,
-                "ratio": float(f"{ratio:.4g}"),
-                "label": words.times(ratio),
+                "width": round(2**x),
+                "batch": round(2**y),
+                "ratio": float(f"{10**ratio:.4g}"),
+                "how": "measured" if known else "interpolated",
+                "label": words.times(10**ratio) if known else "",
                 "colour": f"rgb({red},{green},{blue})",
                 "text_colour": "white" if dark else "black",
             }
@@ -165,24 +182,27 @@ def _cells(measured: Sequence[tuple[int, int, float]]) -> list[dict[str, Any]]:
     return cells
 
 
-def _equal(measured: Sequence[tuple[int, int, float]]) -> list[dict[str, Any]]:
+def _equal(measured: Measured) -> list[dict[str, Any]]:
     """Return the line where both sides are equally fast, interpolated in logarithms."""
     import contourpy
+
+    x, y = (np.linspace(min(axis), max(axis), 60) for axis in zip(*measured, strict=True))
+    plane = np.ma.masked_invalid(_interpolated(measured, x, y))
+    return [
+        {"x": round(float(a), 3), "y": round(float(b), 3), "line": number, "order": order}
+        for number, line in enumerate(contourpy.contour_generator(x, y, plane).lines(0.0))
+        for order, (a, b) in enumerate(np.asarray(line))
+    ]
+
+
+def _interpolated(measured: Measured, x: Any, y: Any) -> Any:
+    """Return the speed ratio's logarithm on a grid, ``(rows, columns)``; nan where unknown."""
     from scipy.interpolate import griddata
     from scipy.spatial import QhullError
 
-    where = np.log2([[width, batch] for width, batch, _ in measured])
-    x, y = (np.linspace(axis.min(), axis.max(), 60) for axis in where.T)
+    grid = tuple(np.meshgrid(x, y))
     try:
-        plane = griddata(
-            where, np.log10([ratio for *_, ratio in measured]), tuple(np.meshgrid(x, y))
-        )
+        return griddata(np.array(list(measured)), np.array(list(measured.values())), grid)
     except (QhullError, ValueError):
         # Too few points to span an area.
-        return []
-    masked = np.ma.masked_invalid(plane)
-    return [
-        {"x": round(float(a), 3), "y": round(float(b), 3), "line": number, "order": order}
-        for number, line in enumerate(contourpy.contour_generator(x, y, masked).lines(0.0))
-        for order, (a, b) in enumerate(np.asarray(line))
-    ]
+        return np.full(grid[0].shape, np.nan)

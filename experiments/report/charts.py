@@ -85,7 +85,7 @@ def _curves(curve: str, title: str, *, height: int, zero: bool) -> Any:
 def _difference() -> Any:
     """The difference of the losses on a log axis, over what one-ulp perturbations can do."""
     base = alt.Chart(alt.NamedData("curves")).encode(x=_epochs())
-    axis = alt.Axis(format="~e", tickCount=4)
+    axis = alt.Axis(format="~e", tickCount=4, ticks=False)
     scale = alt.Scale(type="log", domain=alt.ExprRef("[lowest, highest]"), clamp=True, nice=False)
     envelope = base.mark_area(color="var(--envelope)", line=False, opacity=1).encode(
         y=alt.Y("envelope:Q", scale=scale, axis=axis, title="|difference| of loss"),
@@ -127,11 +127,10 @@ def _pointer(base: Any, tooltip: list[Any]) -> Any:
 
 def _seconds() -> Any:
     """Every measured epoch of both sides, their quartiles and medians, on a log axis."""
-    # Four times a hundred is a range that any log axis has a tick in.
     x = alt.X(
         "milliseconds:Q",
         title="milliseconds per epoch (log scale)",
-        scale=alt.Scale(type="log", nice=True),
+        scale=alt.Scale(type="log", nice=False, padding=14),
         axis=alt.Axis(format="~g"),
     )
     y = alt.Y("side:N", title=None, sort=["scratchnet", "Keras"], scale=alt.Scale(padding=0.2))
@@ -203,7 +202,7 @@ def _plane() -> Any:
     )
     samples = (
         alt.Chart(alt.NamedData("samples"))
-        .mark_point(filled=True, size=26, stroke="white", strokeWidth=0.7, opacity=1)
+        .mark_point(filled=True, size=26, stroke="white", strokeWidth=0.7, opacity=1, clip=True)
         .encode(
             x=x,
             y=y,
@@ -328,6 +327,7 @@ def _crossover() -> Any:
             alt.Tooltip("width:Q", format=","),
             alt.Tooltip("batch:Q", title="batch size", format=","),
             alt.Tooltip("ratio:Q", title="times faster", format=".3g"),
+            "how:N",
         ],
     )
     figures = points.mark_text(fontSize=10).encode(
@@ -336,12 +336,16 @@ def _crossover() -> Any:
         text="label:N",
         color=alt.Color("text_colour:N", scale=None),
     )
+    # The line makes room for a figure that it crosses.
+    halo = figures.mark_text(fontSize=10, strokeWidth=4).encode(
+        stroke=alt.Stroke("colour:N", scale=None)
+    )
     equal = (
         alt.Chart(alt.NamedData("lines"))
-        .mark_line(strokeWidth=2.5, color="var(--ink)", clip=True)
+        .mark_line(strokeWidth=2.5, color="#111111", clip=True)
         .encode(x="x:Q", y="y:Q", detail="line:N", order="order:Q")
     )
-    return alt.layer(cells, equal, figures).properties(width="container", height=340)
+    return alt.layer(cells, equal, halo, figures).properties(width="container", height=340)
 
 
 def chart_library() -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 from markupsafe import Markup, escape
 
@@ -28,6 +30,13 @@ class _Row:
 
 def draw_architecture(architecture: Architecture) -> Markup:
     """Return an SVG: a row for the inputs and for each layer, with its units and weights."""
+    # A grid of trials has few architectures.
+    return _drawn(json.dumps(architecture.to_dict(), sort_keys=True))
+
+
+@lru_cache(maxsize=64)
+def _drawn(table: str) -> Markup:
+    architecture = Architecture.from_dict(json.loads(table))
     rows = _rows(architecture)
     height = _ROW * len(rows) + 8
     parts = [

@@ -46,6 +46,9 @@ _CANDIDATES = 60
 _SHARED = 40
 """So many trials are worth a second process."""
 
+_MANY = 200
+"""Of more trials than that, each shows less."""
+
 _DOCUMENTS = {
     "results.md": "the columns of the tables",
     "verdicts.md": "verdicts and bounds",
@@ -58,7 +61,7 @@ _DOCUMENTS = {
 }
 
 
-def write_report(run: RunResult, *, draw: bool = True) -> Path:
+def write_report(run: RunResult, *, draw: str = "some") -> Path:
     """Write ``report.html``, what lies beside it, and the pictures in ``plots/``.
 
     Parameters
@@ -66,7 +69,8 @@ def write_report(run: RunResult, *, draw: bool = True) -> Path:
     run
         Finished or not.
     draw
-        Whether to draw the pictures; if not, those that are there stay.
+        Which pictures: ``some``, see `experiments.report.plots`, ``all``, or ``none``: those that
+        are there stay.
 
     Returns
     -------
@@ -75,9 +79,10 @@ def write_report(run: RunResult, *, draw: bool = True) -> Path:
     """
     from experiments.report.plots import draw_plots, existing_plots
 
-    plots = draw_plots(run) if draw else existing_plots(run)
+    if draw != "none":
+        draw_plots(run, all_=draw == "all")
     path = run.folder / "report.html"
-    page = render_report(run, plots=plots)
+    page = render_report(run, plots=existing_plots(run))
     with whole_file(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
     return path
@@ -116,6 +121,7 @@ def render_report(run: RunResult, *, plots: Mapping[str, Mapping[str, str]] | No
         parts_folder=PARTS_FOLDER,
         documents=_documents(run.folder),
         environment=_environment(run.environment),
+        pictured=None if not plots else sum(bool(own) for own in plots.values()),
         files=[name for name in _FILES if (run.folder / name).exists()],
         charts={"specifications": chart_specifications(), "config": CONFIG},
         library=Markup(chart_library()),
@@ -166,6 +172,7 @@ def _all_parts(run: RunResult, plots: Mapping[str, Mapping[str, str]]) -> list[_
         results=run.results,
         missing=run.missing,
         plots=plots,
+        thin=len(run.plan.trials) > _MANY,
     )
     trials = list(enumerate(run.plan.trials))
     processes = min(os.cpu_count() or 1, 8)
@@ -185,12 +192,14 @@ def _make_parts(
     results: Mapping[str, TrialResult],
     missing: Mapping[str, Missing],
     plots: Mapping[str, Mapping[str, str]],
+    thin: bool,
 ) -> list[_MadePart]:
     """Make parts; those that cannot be in the page are written at once and come back empty."""
     parts = []
     for index, trial in trials:
         result = missing.get(trial.name) or load_result(results, trial.name)
-        part = make_part(trial, result, folder=folder, plots=plots.get(trial.name, {}))
+        own = plots.get(trial.name, {})
+        part = make_part(trial, result, folder=folder, plots=own, thin=thin)
         write_rerun_plan(trial, run, folder)
         written = index >= _CANDIDATES
         if written:

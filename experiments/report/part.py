@@ -7,7 +7,7 @@ import math
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +15,15 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, select_autoescape
 from markupsafe import Markup
 
+from experiments.datasets import DatasetSpecification, load
 from experiments.parity.trace import ParityRow
 from experiments.plan import Plan, Trial
 from experiments.report import words
-from experiments.report.curves import numbers, thin_curves, thin_timings
+from experiments.report.curves import POINTS, numbers, thin_curves, thin_timings
 from experiments.report.drawing import draw_architecture
 from experiments.report.planes import (
     CLASS_COLOURS,
     boundary_lines,
-    class_numbers,
     difference_image,
     extent,
     looks,
@@ -33,8 +33,7 @@ from experiments.report.summary import SIDES, Summary, summarize_trial
 from experiments.report.tables import IMPLEMENTATIONS, VERDICTS
 from experiments.results import Missing
 from experiments.store import StoreError, whole_file
-from experiments.trial import Boundary, TrialResult, load_data
-from scratchnet.losses import LOSSES
+from experiments.trial import Boundary, TrialResult
 
 PROJECT = Path(__file__).parents[2]
 
@@ -92,6 +91,7 @@ def make_part(
     *,
     folder: Path,
     plots: Mapping[str, str],
+    thin: bool = False,
 ) -> Part:
     """Make the part of one trial.
 
@@ -105,6 +105,9 @@ def make_part(
         Of the run; the command that runs the trial again names a plan in it.
     plots
         Names of the trial's pictures and their paths, relative to the page.
+    thin
+        Whether to leave out what a run of many trials can do without: half of the points of the
+        curves, and all but two looks at the decision boundaries.
     """
     command = rerun_command(trial, folder)
     template = templates().get_template("trial.html")
@@ -114,12 +117,12 @@ def make_part(
         return Part(summary, html, {})
     summary = summarize_trial(trial, result)
     data: dict[str, Any] = {
-        "curves": thin_curves(result),
+        "curves": thin_curves(result, POINTS // 2 if thin else POINTS),
         "seconds": thin_timings(result.seconds_per_epoch),
         "agreement": agreement(result.parity),
     }
     if result.boundary is not None:
-        data["boundary"] = boundary_data(trial, result.boundary)
+        data["boundary"] = boundary_data(trial, result.boundary, 2 if thin else None)
     html = template.render(
         trial=trial,
         summary=summary,
@@ -131,7 +134,7 @@ def make_part(
         data=data,
         classes=_class_legend(trial, data),
         architecture=draw_architecture(trial.architecture),
-        remarks=_remarks(result.parity),
+        remarks=_remarks(result.parity, summary.first_divergence),
         reference=trial.reference,
         command=command,
         plots=plots,
@@ -220,33 +223,36 @@ def _first(rows: Sequence[ParityRow]) -> dict[str, Any] | None:
     return {"mode": row.mode, "step": row.step, "layer": row.layer, "tensor": row.tensor}
 
 
-def _remarks(rows: Sequence[ParityRow]) -> list[dict[str, str]]:
+def _remarks(rows: Sequence[ParityRow], told: ParityRow | None) -> list[dict[str, str]]:
     """Return what divergent and undecidable comparisons say, each thing once."""
     found: dict[tuple[str, str], dict[str, str]] = {}
+    already = None if told is None else (told.verdict, told.diagnosis)
     for row in rows:
-        if row.verdict in ("divergent", "undecidable"):
-            key = (row.verdict, row.diagnosis)
-            first = {
-                "verdict": row.verdict,
-                "place": words.place(row),
-                "said": row.diagnosis or words.VERDICT_WORDS[row.verdict],
-                "side": row.side,
-            }
-            found.setdefault(key, first)
+        key = (row.verdict, row.diagnosis)
+        if row.verdict in ("divergent", "undecidable") and key != already:
+            said = row.diagnosis or words.VERDICT_WORDS[row.verdict]
+            remark = {"verdict": row.verdict, "place": words.place(row), "said": said}
+            found.setdefault(key, remark)
     ordered = sorted(found.values(), key=lambda remark: remark["verdict"] != "divergent")
     return ordered[:6]
 
 
 def held_out(trial: Trial) -> tuple[Any, Any]:
     """Return the held-out samples of two-dimensional data, ``(samples, 2)``, and their classes."""
-    data = load_data(trial)
+    # A grid of trials has few datasets.
+    return _held_out(json.dumps(trial.dataset.to_dict(), sort_keys=True))
+
+
+@lru_cache(maxsize=16)
+def _held_out(dataset: str) -> tuple[Any, Any]:
+    data = load(DatasetSpecification.from_dict(json.loads(dataset)))
     if data.x_test.shape[1:] != (2,):
         return np.empty((0, 2)), np.empty(0, int)
-    return data.x_test, class_numbers(data.y_test, sparse=LOSSES[trial.architecture.loss].sparse)
+    return data.x_test, data.y_test.ravel()
 
 
-def boundary_data(trial: Trial, boundary: Boundary) -> dict[str, Any]:
-    """Return pictures, lines and held-out samples of a plane at several epochs."""
+def boundary_data(trial: Trial, boundary: Boundary, most: int | None = None) -> dict[str, Any]:
+    """Return pictures, lines and held-out samples of a plane, at `most` of the epochs."""
     points, labels = held_out(trial)
     step = -(-len(labels) // _SAMPLES) or 1
     return {
@@ -264,7 +270,7 @@ def boundary_data(trial: Trial, boundary: Boundary) -> dict[str, Any]:
                 "lines": {side: boundary_lines(boundary, look, side) for side in IMPLEMENTATIONS},
                 "said": _apart(look.difference, look.apart),
             }
-            for look in looks(boundary)
+            for look in looks(boundary, most)
         ],
     }
 

@@ -6,6 +6,7 @@ import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -67,9 +68,12 @@ class Look:
         return np.asarray(first != second)
 
 
-def looks(boundary: Boundary) -> list[Look]:
-    """Return what there is to draw, epoch by epoch."""
-    return [_look(boundary, index) for index in range(len(boundary.epochs))]
+def looks(boundary: Boundary, most: int | None = None) -> list[Look]:
+    """Return what there is to draw, epoch by epoch; of too many the last and some before it."""
+    indices = np.arange(len(boundary.epochs))
+    if most is not None and len(indices) > most:
+        indices = np.unique(np.linspace(0, len(indices) - 1, most).round().astype(int))
+    return [_look(boundary, int(index)) for index in indices]
 
 
 def _look(boundary: Boundary, index: int) -> Look:
@@ -123,6 +127,7 @@ def _difference_indices(look: Look) -> Array:
     return np.where(look.apart, 255, indices)
 
 
+@cache
 def difference_palette() -> Array:
     """Return 256 colours: none, from small to large (cividis), and the classes' difference."""
     import matplotlib as mpl
@@ -159,13 +164,7 @@ def _thinned(line: Array, most: int = 120) -> list[list[float]]:
     return [[round(float(x), 3), round(float(y), 3)] for x, y in kept]
 
 
-def class_numbers(targets: Array, *, sparse: bool) -> Array:
-    """Return the class of each sample, ``(samples,)``, from targets as a loss takes them."""
-    if not sparse and targets.shape[1] > 1:
-        return np.asarray(targets.argmax(axis=1))
-    return targets.ravel().round().astype(int)
-
-
+@cache
 def _tints(levels: int) -> Array:
     shares = np.linspace(0, 1, levels)[:, None]
     return np.vstack([_mixed(_rgb(colour), shares) for colour in CLASS_COLOURS])

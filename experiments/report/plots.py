@@ -44,8 +44,8 @@ STYLE = mpl.rc_params_from_file(
 # Of Okabe and Ito's colours, which colour-blind readers can tell apart.
 COLOURS = {"scratchnet": "#0072B2", "keras": "#D55E00"}
 
-MOST_DRAWN = 24
-"""So many trials have pictures of their own; the page has the charts of all."""
+FEW, SOME = 60, 4
+"""Up to `FEW` trials all have pictures of their own, of more only the first `SOME`."""
 
 _SHARE = 4
 """So many trials are worth a process."""
@@ -54,19 +54,22 @@ Pictures = dict[str, dict[str, str]]
 """By trial, and by a picture's name: its path without suffix, relative to the page."""
 
 
-def draw_plots(run: RunResult) -> Pictures:
-    """Draw all pictures of a run into its folder ``plots``.
+def draw_plots(run: RunResult, *, all_: bool = False) -> None:
+    """Draw the pictures of a run into its folder ``plots``.
 
     Parameters
     ----------
     run
         Finished or not. Pictures that an earlier report drew are removed.
+    all_
+        Whether every trial has pictures, however many there are.
     """
     folder = run.folder / "plots"
     folder.mkdir(parents=True, exist_ok=True)
     for earlier in [*folder.glob("*.png"), *folder.glob("*.svg")]:
         earlier.unlink()
-    trials = [trial for trial in run.plan.trials[:MOST_DRAWN] if trial.name in run.results]
+    most = None if all_ or len(run.plan.trials) <= FEW else SOME
+    trials = [trial for trial in run.plan.trials if trial.name in run.results][:most]
     processes = min(os.cpu_count() or 1, 1 + len(trials) // _SHARE)
     works = [
         partial(_draw_trials, run.results, trials[i::processes], folder)
@@ -83,7 +86,6 @@ def draw_plots(run: RunResult) -> Pictures:
             _save(draw_seconds({name: measured[name] for name in order}), folder / "epoch-seconds")
         if summaries:
             _save(draw_across(summaries), folder / "across")
-    return existing_plots(run)
 
 
 def _draw_trials(
@@ -115,7 +117,7 @@ def existing_plots(run: RunResult) -> Pictures:
             for name in _PICTURES
             if (run.folder / "plots" / f"{trial.name}-{name}.png").exists()
         }
-        for trial in run.plan.trials[:MOST_DRAWN]
+        for trial in run.plan.trials
     }
 
 

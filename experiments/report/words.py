@@ -87,9 +87,7 @@ def _right(finished: Sequence[Summary]) -> Answer:
         "step by step)."
     )
     if wrong:
-        first = wrong[0]
-        where = "" if first.first_divergence is None else f" at {place(first.first_divergence)}"
-        sentence += f" {first.name} parts from Keras{where}."
+        sentence += f" {wrong[0].name} parts from Keras{_where(wrong[0].first_divergence)}."
         return Answer(question, "No", sentence, False)
     kinks = sum(summary.lockstep == "undecidable" for summary in judged)
     if kinks:
@@ -97,6 +95,12 @@ def _right(finished: Sequence[Summary]) -> Answer:
             f" In {kinks} a value lies so near a kink that rounding decides which branch is taken."
         )
     return Answer(question, "Yes", sentence, True)
+
+
+def _where(row: ParityRow | None) -> str:
+    if row is None:
+        return ""
+    return f" at {place(row)}" + (f": {row.diagnosis}" if row.diagnosis else "")
 
 
 def _learns(finished: Sequence[Summary]) -> Answer:
@@ -173,7 +177,7 @@ def trial_sentences(summary: Summary) -> list[tuple[str, str]]:
         if not math.isnan(summary.gradient_ulps):
             said += (
                 f" Gradients differ by up to {quantity(summary.gradient_ulps)} units in the last "
-                f"place, and by up to {share(summary.gradient_share)} of what rounding can explain."
+                f"place, and by up to {explained(summary.gradient_share)}."
             )
         sentences.append((summary.lockstep, said))
     if summary.free:
@@ -242,16 +246,23 @@ def quantity(value: float) -> str:
     if value == 0 or 0.01 <= abs(value) < 100:
         return f"{value:.2g}"
     mantissa, exponent = f"{value:.1e}".split("e")
-    return f"{mantissa}e{int(exponent)}"
+    # No line breaks at this minus.
+    return f"{mantissa}e{int(exponent)}".replace("-", "\N{MINUS SIGN}")
 
 
 def share(ratio: float) -> str:
-    """Return a share of a bound in per cent."""
-    if not math.isfinite(ratio):
-        return "n/a" if math.isnan(ratio) else "∞ times the size"
+    """Return a share of a bound in per cent, and what is far beyond it in times."""
+    if math.isnan(ratio):
+        return "n/a"
     if ratio > 9.995:
-        return f"{times(ratio)} times the size"
+        return f"{times(ratio)} times" if math.isfinite(ratio) else "∞"
     return f"{100 * ratio:.2g} %" if ratio < 0.995 else f"{100 * ratio:.0f} %"
+
+
+def explained(ratio: float) -> str:
+    """Return ``40 % of what rounding can explain``, or how many times that it is."""
+    between = " of" if ratio <= 9.995 else ""
+    return f"{share(ratio)}{between} what rounding can explain"
 
 
 def _count(number: int, noun: str) -> str:

@@ -16,10 +16,13 @@
       if (parameter.name in parameters) parameter.value = parameters[parameter.name];
     }
     const options = { renderer: "svg", actions: false, config };
+    const words = element.getAttribute("aria-label");
     return vegaEmbed(element, specification, options).then((result) => {
-      // The element's own text alternative stands for all that is in it.
-      const svg = element.querySelector("svg");
-      if (svg) svg.setAttribute("aria-hidden", "true");
+      // Vega puts words of its own there; ours say what the chart shows.
+      element.setAttribute("role", "img");
+      element.setAttribute("aria-label", words);
+      element.removeAttribute("aria-roledescription");
+      element.querySelector("svg")?.setAttribute("aria-hidden", "true");
       element.style.minHeight = "";
       return result.view;
     });
@@ -65,7 +68,7 @@
       const values = data.trials.flatMap((trial) => [trial.scratchnet, trial.keras]);
       const room = 0.05 * (Math.max(...values) - Math.min(...values)) || 0.05;
       const lowest = Math.max(0, Math.min(...values) - room);
-      const highest = Math.min(1.02, Math.max(...values) + room);
+      const highest = Math.min(1, Math.max(...values) + room);
       const diagonal = [lowest, highest].map((end) => ({ keras: end, scratchnet: end }));
       return draw(element, "accuracies", { trials: data.trials, diagonal }, { lowest, highest });
     },
