@@ -26,15 +26,17 @@ from scratchnet.architecture import Architecture
 
 Array = NDArray[Any]
 
-ARTICLE_FUNCTIONS = (
-    "init_layers",
-    "full_forward_propagation",
-    "get_cost_value",
-    "get_accuracy_value",
-    "full_backward_propagation",
-    "update",
-    "train",
-)
+_ARGUMENTS = {
+    "init_layers": ("architecture", "seed"),
+    "full_forward_propagation": ("X", "params", "architecture"),
+    "get_cost_value": ("Y_hat", "Y"),
+    "get_accuracy_value": ("Y_hat", "Y"),
+    "full_backward_propagation": ("Y_hat", "Y", "memory", "params", "architecture"),
+    "update": ("params", "grads", "architecture", "learning_rate"),
+    "train": ("X", "Y", "architecture", "epochs", "learning_rate"),
+}
+
+ARTICLE_FUNCTIONS = tuple(_ARGUMENTS)
 """What is looked for, by the article's own names."""
 
 # A parameter's role by its name, in lower case; a name that is not here is taken by its place.
@@ -102,9 +104,15 @@ class ArticleForm:
     def __init__(self, module: ModuleType) -> None:
         self.module = module
         self.layout = Layout()
-        having = [name for name in ARTICLE_FUNCTIONS if callable(getattr(module, name, None))]
-        self.found = having
-        self.missing = [name for name in ARTICLE_FUNCTIONS if name not in having]
+        self.found: list[str] = []
+        self.missing: list[str] = []
+        for name, roles in _ARGUMENTS.items():
+            function = getattr(module, name, None)
+            fitting = _fit_parameters(function, roles) if callable(function) else ""
+            if not isinstance(fitting, str):
+                self.found.append(name)
+            else:
+                self.missing.append(f"{name} ({fitting})" if fitting else name)
 
     def prepare(self, recorder: Recorder) -> None:
         """Learn the layout from `init_layers`, and look at the weights that it draws."""
@@ -211,11 +219,12 @@ class ArticleForm:
         """Go forward and backward once, and return the gradients as the user's code gave them."""
         architecture, layout = case.architecture, self.layout
         layers = dense_layers(architecture)
-        before = {"X": x.copy(), "Y": y.copy()} | {k: np.array(v) for k, v in params.items()}
+        before = _copies({"X": x, "Y": y} | params)
         table = self._architecture(architecture)
         roles: dict[str, Any] = {"X": x, "params": params, "architecture": table}
         answer = self._call(recorder, "full_forward_propagation", roles)
         recorder.note_changes("full_forward_propagation", before, {"X": x, "Y": y} | params)
+        before = _copies({"X": x, "Y": y} | params)
         prediction, memory = _prediction_and_memory(answer)
         self._put_memory(architecture, memory, x, recorder)
         samples = x.shape[1] if layout.units_first else x.shape[0]
@@ -428,45 +437,31 @@ class ArticleForm:
                 setattr(self.module, name, table)
         return table
 
-    def _call(self, recorder: Recorder, name: str, roles: Mapping[str, Any]) -> Any:
+    def _call(self, recorder: Recorder, name: str, values: Mapping[str, Any]) -> Any:
+        """Call one of the functions that were found, with values by role."""
         function = getattr(self.module, name)
-        arguments = match_arguments(function, roles)
-        if isinstance(arguments, str):
-            raise recorder.stop("signature", name, f"{name} {arguments}")
-        values, named = arguments
-        return recorder.call(name, function, *values, **named)
-
-
-def match_arguments(
-    function: Callable[..., Any], roles: Mapping[str, Any]
-) -> tuple[list[Any], dict[str, Any]] | str:
-    """Fit values to a function's parameters, by name where the name is known, else by place.
-
-    Parameters
-    ----------
-    function
-        The user's.
-    roles
-        Values by role, in the article's order.
-
-    Returns
-    -------
-    tuple or str
-        Positional and named arguments; or what does not fit, for a sentence that begins with the
-        function's name.
-    """
-    fitting = _fit_parameters(function, tuple(roles))
-    if isinstance(fitting, str):
-        return fitting
-    positional, named = fitting
-    return [roles[role] for role in positional], {n: roles[role] for n, role in named.items()}
+        fitting = _fit_parameters(function, _ARGUMENTS[name])
+        assert not isinstance(fitting, str)
+        positional, named = fitting
+        return recorder.call(
+            name,
+            function,
+            *(values[role] for role in positional),
+            **{parameter: values[role] for parameter, role in named.items()},
+        )
 
 
 @cache
 def _fit_parameters(
     function: Callable[..., Any], roles: tuple[str, ...]
 ) -> tuple[list[str], dict[str, str]] | str:
-    """Return the roles of positional and of named parameters; see `match_arguments`."""
+    """Give roles to a function's parameters, by name where the name is known, else by place.
+
+    Returns
+    -------
+    tuple or str
+        Roles of positional parameters, and of named ones by name; or what does not fit.
+    """
     try:
         parameters = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):
@@ -484,8 +479,7 @@ def _fit_parameters(
     for parameter in parameters:
         if parameter.default is parameter.empty and parameter.name not in chosen:
             if not left:
-                given = ", ".join(roles)
-                return f"needs {parameter.name!r} too; it was to be called with ({given}) only"
+                return f"needs {parameter.name!r} too"
             chosen[parameter.name] = left.pop(0)
     fitted = [p for p in parameters if p.name in chosen]
     positional = [chosen[p.name] for p in fitted if p.kind is p.POSITIONAL_ONLY]
@@ -510,6 +504,10 @@ def _read_layout(drawn: Any, inputs: list[int]) -> Layout | None:
     units_first = np.shape(drawn[f"{kernel}{numbers[0]}"])[1:] == (inputs[0],)
     dimensions = np.ndim(drawn[f"{bias}{numbers[0]}"])
     return Layout(kernel, bias, numbers[0], units_first, 1 if dimensions == 1 else 2)
+
+
+def _copies(values: Mapping[str, Any]) -> dict[str, Array]:
+    return {name: np.array(value) for name, value in values.items()}
 
 
 def _items(answer: Any) -> list[Any]:

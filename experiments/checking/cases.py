@@ -17,6 +17,7 @@ from numpy.typing import DTypeLike, NDArray
 from scratchnet.architecture import Architecture
 from scratchnet.layers import Dense
 from scratchnet.network import Network
+from scratchnet.optimizers import SGD, OptimizerState
 
 Array = NDArray[Any]
 
@@ -224,23 +225,26 @@ def _draw(case: Case, random: np.random.RandomState) -> Point:
 
 
 def _is_healthy(case: Case, point: Point) -> bool:
-    """Whether no value is near a kink or saturated, and every layer learns."""
+    """Whether no value is near a kink or saturated, and every layer learns, in both steps."""
     network = Network(case.architecture, seed=0, dtype="float64")
     network.set_weights(point.weights)
-    tensors = network.trace_step(point.x, point.y).tensors
+    optimizer = OptimizerState(SGD(case.learning_rate), network.parameters)
     layers = dense_layers(case.architecture)
-    for layer in layers:
-        z = tensors[f"{layer.name}/pre_activation"]
-        gradient = tensors[f"{layer.name}/kernel_gradient"]
-        if layer.activation == "relu":
-            some_pass, some_do_not = np.any(z > 0), np.any(z < 0) or z.size < 4
-            if np.min(np.abs(z)) < _KINK_MARGIN or not (some_pass and some_do_not):
+    for _ in range(2):
+        tensors = network.trace_step(point.x, point.y, optimizer).tensors
+        for layer in layers:
+            z = tensors[f"{layer.name}/pre_activation"]
+            if layer.activation == "relu":
+                some_pass, some_do_not = np.any(z > 0), np.any(z < 0) or z.size < 4
+                if np.min(np.abs(z)) < _KINK_MARGIN or not (some_pass and some_do_not):
+                    return False
+            if np.max(np.abs(tensors[f"{layer.name}/kernel_gradient"])) < _KINK_MARGIN:
                 return False
-        if np.max(np.abs(gradient)) < _KINK_MARGIN:
+        last = np.abs(tensors[f"{layers[-1].name}/pre_activation"])
+        # Nor near 0, where a class is a matter of rounding.
+        if not _KINK_MARGIN < np.min(last) <= np.max(last) < _LARGEST_LOGIT:
             return False
-    last = tensors[f"{layers[-1].name}/pre_activation"]
-    # Nor near 0, where a class is a matter of rounding.
-    return bool(np.max(np.abs(last)) < _LARGEST_LOGIT and np.min(np.abs(last)) > _KINK_MARGIN)
+    return True
 
 
 def _hardened(case: Case, point: Point) -> Point:

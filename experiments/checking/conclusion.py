@@ -76,6 +76,8 @@ def conclude(
         report.cases = _held_against_keras(report.cases, ask_keras, keras_until, remarks)
     _find_first(report, findings, observed, remarks, ask_keras)
     report.found = _found(findings, unknown, report)
+    if report.verdict == "divergent":
+        remarks.pop("several_outputs", None)
     remarks |= _precision_remark(report) | _surroundings(findings, path)
     report.remarks = list(remarks.values())
     return report
@@ -330,6 +332,8 @@ def _precision_remark(report: Report) -> dict[str, str]:
         scatters[observation.dtype] = max(scatters[observation.dtype], scatter)
     double, single = scatters["float64"], scatters["float32"]
     as_single = double > single * _AS_IN_SINGLE and double > _FEW_DIGITS
+    if report.verdict == "divergent" and "float32" not in returned:
+        return {}
     if "float32" in returned or as_single:
         return {
             "single_precision": "given float64, it computes in float32 inside: its results scatter "

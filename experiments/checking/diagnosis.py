@@ -11,13 +11,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+import numpy as np
+
 from experiments.checking.backward_mistakes import backward_mistakes
 from experiments.checking.cases import dense_layers
 from experiments.checking.fitting import fitted
 from experiments.checking.forward_mistakes import forward_mistakes
 from experiments.checking.judgement import CaseVerdict, TensorVerdict, explained
 from experiments.checking.mistakes import Diagnosis, Mistake
-from experiments.checking.reference import ACCURACY, Tensors
+from experiments.checking.reference import Tensors
 from experiments.checking.replay import Replay
 from experiments.checking.symptoms import (
     accuracy,
@@ -87,12 +89,11 @@ def diagnose(verdicts: Sequence[CaseVerdict]) -> Diagnosis | None:
         or not_finite(main, first)
         or not_repeatable(main, first)
         or second_call(main, first)
+        or accuracy(main, first)
         or second_step(main, first)
     )
     if found is not None:
         return found
-    if first.name == ACCURACY:
-        return accuracy(main, first)
     if first.index is None and (shape := transposed(main, first)):
         return shape
     if first.key.startswith("0|"):
@@ -101,6 +102,7 @@ def diagnose(verdicts: Sequence[CaseVerdict]) -> Diagnosis | None:
             _replayed(telling, right, first)
             or wrong_shape(main, first)
             or fitted(telling[: 1 + _CASES_TO_WEIGH], first)
+            or _replayed_with_factor(main, first)
             or inputs_changed(main, first)
         )
     return wrong_shape(main, first)
@@ -134,12 +136,44 @@ def _replayed(
             best = score, suspect
     if best is None:
         return None
-    suspect = best[1]
-    case = main.observation.case
-    sentence = suspect.mistake.sentence.format(m=case.batch_size, units=case.architecture.units)
+    return _told(main, best[1])
+
+
+def _replayed_with_factor(verdict: CaseVerdict, first: TensorVerdict) -> Diagnosis | None:
+    """Try every known mistake together with a factor: two slips in one gradient are not rare."""
+    if not first.tensor.endswith("_gradient"):
+        return None
+    m = np.longdouble(verdict.observation.case.batch_size)
+    factors = (
+        (m, f"it is not divided by the batch size ({m:g}) either"),
+        (1 / m, f"it is divided by the batch size ({m:g}) once too often as well"),
+        (np.longdouble(-1), "its sign is wrong as well"),
+        (np.longdouble(2), "it is doubled as well"),
+        (np.longdouble(0.5), "it is halved as well"),
+    )
+    for suspect in _suspects(verdict, first):
+        try:
+            value = suspect.replay(verdict).get(first.name)
+        except ValueError:
+            continue
+        for factor, besides in factors if value is not None and np.any(value) else ():
+            if value is not None and explained(verdict, first, factor * value):
+                # Only this tensor was looked at, so only its layer is known to have both.
+                told = _sentence(verdict, suspect)
+                code = suspect.mistake.code
+                return Diagnosis(code, f"{told} (in {first.layer}); {besides}")
+    return None
+
+
+def _told(verdict: CaseVerdict, suspect: _Suspect) -> Diagnosis:
     of_loss = suspect.mistake.places[0] in ("loss", "loss_gradient")
-    where = "" if of_loss else f" {_where(main, suspect)}"
-    return Diagnosis(suspect.mistake.code, f"{sentence}{where}")
+    where = "" if of_loss else f" {_where(verdict, suspect)}"
+    return Diagnosis(suspect.mistake.code, f"{_sentence(verdict, suspect)}{where}")
+
+
+def _sentence(verdict: CaseVerdict, suspect: _Suspect) -> str:
+    case = verdict.observation.case
+    return suspect.mistake.sentence.format(m=case.batch_size, units=case.architecture.units)
 
 
 def _alike(verdict: CaseVerdict, other: CaseVerdict) -> bool:

@@ -100,7 +100,13 @@ def recognise(module: ModuleType, name: str | None) -> Form:
             f"FILE.py:{networks[-1]}"
         )
     if callable(getattr(module, "full_forward_propagation", None)):
-        return ArticleForm(module)
+        form = ArticleForm(module)
+        if "full_forward_propagation" in form.found:
+            return form
+        raise NotRecognisedError(
+            f"not understood: {next(m for m in form.missing if 'forward' in m)}; "
+            "expected full_forward_propagation(X, params_values, nn_architecture)"
+        )
     partly = [key for key in ARTICLE_FUNCTIONS if callable(getattr(module, key, None))]
     having = f" (of the article's functions there is only {', '.join(partly)})" if partly else ""
     raise NotRecognisedError(

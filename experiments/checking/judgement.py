@@ -70,6 +70,9 @@ class TensorVerdict:
         Largest difference in units in the last place of the element.
     bound
         Largest difference that rounding can explain.
+    tolerance
+        The same as measured at the perturbed points. A mistake scatters too, if little, so this
+        is no bound for what diverges; it tells whether a mistake explains the tensor.
     spread
         Largest scatter of the error between perturbed points: the noise of the code itself.
     internal
@@ -85,6 +88,7 @@ class TensorVerdict:
     scale: float
     max_ulp: float
     bound: float
+    tolerance: float
     spread: float
     internal: bool
 
@@ -202,7 +206,7 @@ def judge(
             verdict = _judge_tensor(key, observation, right, references[step].twin[name], others)
             if step == "again":
                 # The second call is made once, so its noise is that of the first.
-                verdict = _within(verdict, verdicts.get(f"0|{name}", verdict).bound)
+                verdict = _judged_like(verdict, verdicts.get(f"0|{name}", verdict))
             verdicts[key] = verdict
     judged = _blame_gradient_for_shape(list(verdicts.values()), observation)
     return CaseVerdict(
@@ -242,7 +246,7 @@ def _judge_tensor(
     internal = key in observation.internal
     if ours.shape[1:] != right.shape[1:]:
         return TensorVerdict(
-            key, "divergent", None, None, 0.0, np.inf, scale, np.inf, 0.0, 0.0, internal
+            key, "divergent", None, None, 0.0, np.inf, scale, np.inf, 0.0, 0.0, 0.0, internal
         )
     with np.errstate(all="ignore"):
         error = ours.astype(np.longdouble) - right
@@ -251,18 +255,21 @@ def _judge_tensor(
         if finite.sum() > 2:
             centred = error[finite] - error[finite].mean(axis=0)
             spread = float(np.max(np.abs(centred)))
-        noises = [twin, roundoff * scale, spread]
-        if coarser is not None and coarser.dtypes.get(key) == "float32":
-            noises.append(_error_in(coarser, key) * 2.0**-29)
+        own = [twin, roundoff * scale]
         if finer is not None and finer.dtypes.get(key) == str(np.dtype(np.longdouble)):
-            noises.append(distance(ours[0], finer.tensors[key][0]))
-        noises.append(others.error_in_float64(key) * 2.0**29)
+            own.append(distance(ours[0], finer.tensors[key][0]))
+        scaled = [others.error_in_float64(key) * 2.0**29]
+        if coarser is not None and coarser.dtypes.get(key) == "float32":
+            scaled.append(_error_in(coarser, key) * 2.0**-29)
     factor = float(np.sqrt(longest_chain(case)))
     usual = factor * max(twin, roundoff * scale)
-    noise = max((n for n in noises if np.isfinite(n)), default=0.0)
     # In float32 itself a formula may lose more; whether it is right was settled in float64.
     most = scale * _HALF_OF_FLOAT32 if others.settled is None else np.inf
-    bound = max(usual, min(factor * noise, most))
+    bounds = [
+        max(usual, min(factor * max(n for n in noises if np.isfinite(n)), most))
+        for noises in (own, [*own, *scaled], [*own, *scaled, spread])
+    ]
+    tolerance = bounds[-1]
 
     distances = np.abs(error[0])
     flat = int(np.argmax(np.where(np.isnan(distances), np.inf, distances)))
@@ -270,7 +277,10 @@ def _judge_tensor(
     value, expected = float(ours[0][index]), float(right[0][index])
     furthest = float(distances[index])
     # NaN is beyond every bound.
-    verdict = "rounding" if furthest <= bound else "divergent"
+    verdict = "rounding" if furthest <= tolerance else "divergent"
+    # A mistake leaves a trace, if a small one, in what is scaled and in what scatters: where these
+    # do not excuse the tensor, they are no part of its bound.
+    bound = next((b for b in bounds if furthest <= b), bounds[0])
     spacing = float(np.spacing(np.abs(np.asarray(expected, dtype))))
     return TensorVerdict(
         key,
@@ -282,17 +292,18 @@ def _judge_tensor(
         scale,
         furthest / spacing,
         bound,
+        tolerance,
         spread,
         internal,
     )
 
 
-def _within(verdict: TensorVerdict, bound: float) -> TensorVerdict:
-    """Judge a tensor by another bound."""
+def _judged_like(verdict: TensorVerdict, like: TensorVerdict) -> TensorVerdict:
+    """Judge a tensor by the bound of another."""
     if verdict.index is None:
         return verdict
-    word = "rounding" if verdict.max_abs <= bound else "divergent"
-    return replace(verdict, verdict=word, bound=bound)
+    word = "rounding" if verdict.max_abs <= like.tolerance else "divergent"
+    return replace(verdict, verdict=word, bound=like.bound, tolerance=like.tolerance)
 
 
 def _second_step(observation: Observation, first: Reference) -> Reference | None:
@@ -367,13 +378,28 @@ def explained(verdict: CaseVerdict, tensor: TensorVerdict, value: Array | None) 
     with np.errstate(all="ignore"):
         size = float(np.max(np.abs(value), initial=0.0))
         # What is larger than the right value also rounds in larger steps.
-        bound = tensor.bound * max(1.0, size / tensor.scale if tensor.scale else 1.0)
+        bound = tensor.tolerance * max(1.0, size / tensor.scale if tensor.scale else 1.0)
         if np.isinf(tensor.max_abs) or not bound:
             chain_length = longest_chain(verdict.observation.case)
             bound = size * chain_length * float(np.finfo(verdict.observation.dtype).eps)
             bound = max(bound, tensor.spread * chain_length**0.5)
         distances = np.abs(ours.astype(np.longdouble) - value)
     return bool(np.all(distances <= bound))
+
+
+def follows(tensor: TensorVerdict, first: TensorVerdict, case: CaseVerdict) -> bool:
+    """Whether a divergence may be no more than what the first one of its case brings about."""
+    if tensor.key == first.key or tensor.name == LOSS:
+        return False
+    if tensor.step > first.step or first.tensor in ("pre_activation", "activation"):
+        return True
+    if not first.tensor.endswith("_gradient"):
+        return False
+    both = {f"{first.layer}/kernel_gradient", f"{first.layer}/bias_gradient"}
+    if both <= {t.name for t in case.divergent if t.step == first.step}:
+        # Kernel and bias are both off, and so is what they have in common and pass back.
+        return True
+    return tensor.name == first.name.replace("_gradient", "_updated")
 
 
 def confirm_against_keras(verdict: CaseVerdict, keras: Tensors) -> tuple[CaseVerdict, list[str]]:

@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from experiments.checking.judgement import CaseVerdict, TensorVerdict, worst
+from experiments.checking.judgement import CaseVerdict, TensorVerdict, follows, worst
 from experiments.checking.reference import reference
 from experiments.checking.report import Divergence, Report
 
@@ -92,52 +92,60 @@ class _Row:
 
 
 def _table(report: Report) -> RenderableType:
-    table = Table(
-        box=None,
-        pad_edge=False,
-        caption="largest difference from Keras, relative to the tensor, over all cases",
-        caption_justify="left",
-    )
+    rows = _rows(report)
+    later = any(row.step for row in rows)
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    if later:
+        table.add_column("step", justify="right")
     for column in ("layer", "tensor"):
         table.add_column(column, no_wrap=True)
     for column in ("float32", "float64", "longdouble", "bound"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
-    previous = ""
-    for row, verdicts in _rows(report).items():
-        words = worst([tensor.verdict for _, tensor in verdicts])
-        step = f"{row.tensor}, step {row.step}" if row.step else row.tensor
+    previous = None
+    for row, verdicts in rows.items():
         in_float64 = [(v, t) for v, t in verdicts if v.observation.dtype == "float64"]
-        table.add_row(
-            row.layer if row.layer != previous else "",
-            step,
+        cells = [
+            row.layer if (row.step, row.layer) != previous else "",
+            row.tensor,
             _largest([t for v, t in verdicts if v.observation.dtype == "float32"]),
             _largest([t for _, t in in_float64]),
             _in_longdouble(report, in_float64),
             _bound([t for _, t in in_float64]),
-            f"[{_COLOURS[words]}]{words}[/{_COLOURS[words]}]",
-        )
-        previous = row.layer
-    return Padding(Group(table), (0, 0, 0, 2))
+            _word(report, verdicts),
+        ]
+        table.add_row(*([str(row.step)] if later else []), *cells)
+        previous = row.step, row.layer
+    caption = "largest difference from Keras over all cases, relative to the tensor"
+    return Padding(Group(table, Text(caption, style="italic")), (0, 0, 0, 2))
 
 
 def _rows(report: Report) -> dict[_Row, list[tuple[CaseVerdict, TensorVerdict]]]:
     """Collect each tensor over all cases; the second call counts with the first.
 
-    Steps after the first are shown only where they diverge.
+    The second step is shown only where the first divergence is in it.
     """
     rows: dict[_Row, list[tuple[CaseVerdict, TensorVerdict]]] = {}
     deepest = max(report.cases, key=lambda v: len(v.tensors))
-    ordered = [deepest, *(v for v in report.cases if v is not deepest)]
-    for verdict in ordered:
+    last = report.first_divergence.step if report.first_divergence is not None else 0
+    for verdict in [deepest, *(v for v in report.cases if v is not deepest)]:
         for tensor in verdict.tensors:
-            row = _Row(tensor.step, tensor.layer, tensor.tensor)
-            rows.setdefault(row, []).append((verdict, tensor))
-    return {
-        row: verdicts
-        for row, verdicts in rows.items()
-        if not row.step or any(t.verdict == "divergent" for _, t in verdicts)
-    }
+            if tensor.step <= last:
+                row = _Row(tensor.step, tensor.layer, tensor.tensor)
+                rows.setdefault(row, []).append((verdict, tensor))
+    return rows
+
+
+def _word(report: Report, verdicts: list[tuple[CaseVerdict, TensorVerdict]]) -> str:
+    """Return the worst verdict, or `follows` where it comes of the first divergence."""
+    first = report.first_divergence
+    divergent = [(v, t) for v, t in verdicts if t.verdict == "divergent"]
+    # The case of the first divergence knows best; the others may be too short to show it.
+    case = [(v, t) for v, t in divergent if first and v.observation.case.name == first.case]
+    if divergent and all(follows(t, v.divergent[0], v) for v, t in case or divergent):
+        return "[red]follows[/red]"
+    word = worst([tensor.verdict for _, tensor in verdicts])
+    return f"[{_COLOURS[word]}]{word}[/{_COLOURS[word]}]"
 
 
 def _relative(distance: float, scale: float) -> float:

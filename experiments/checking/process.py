@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import struct
@@ -154,6 +155,7 @@ class UserProcess:
     def __init__(self, path: Path, name: str | None, seconds: float) -> None:
         self.findings = Findings()
         self._seconds = seconds
+        self._killed = False
         self._deadline = time.monotonic() + seconds + _GRACE
         reading, writing = os.pipe()
         root = str(Path(__file__).resolve().parents[2])
@@ -201,11 +203,13 @@ class UserProcess:
         return findings
 
     def kill(self) -> None:
-        """End the process and all that it started."""
-        try:
-            os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
+        """End the process and all that it started; a second call does nothing."""
+        # Once it has been waited for, its number may be somebody else's.
+        if self._killed:
             return
+        self._killed = True
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
     def _end(self, status: int | None, where: str) -> Problem:

@@ -159,6 +159,12 @@ class Recorder:
             if flipped or _squeezed(array.shape) != _squeezed(expected):
                 self.tensors[key] = np.array(array.T if transposed else array, order="C")
                 return
+            short = tensor.rpartition("/")[2]
+            cure = "; np.squeeze makes it a number" if not expected else ""
+            self.note(
+                f"shape:{short}",
+                f"{where} gives shape {array.shape} for {tensor}; expected {expected}{cure}",
+            )
             array = array.reshape(expected)
         self.tensors[key] = np.array(array.T if transposed else array, order="C").reshape(shape)
 

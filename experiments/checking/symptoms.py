@@ -11,15 +11,23 @@ from experiments.checking.reference import ACCURACY, LOSS
 
 
 def transposed(verdict: CaseVerdict, first: TensorVerdict) -> Diagnosis | None:
-    """Explain a tensor that is right but for its orientation."""
+    """Explain a tensor that is right but for its orientation, and perhaps for a factor."""
     right = verdict.references[first.key.partition("|")[0]][first.name]
-    if right.ndim != 2 or not explained(verdict, first, right.T):
+    if right.ndim != 2:
         return None
     ours = verdict.observation.tensors[first.key][0].shape
     was, wanted = verdict.observation.odd_shapes.get(first.key, (ours, right.shape))
-    return Diagnosis(
-        "transposed", f"{first.name} has shape {was}; expected {wanted}: it is transposed"
-    )
+    m = np.longdouble(verdict.observation.case.batch_size)
+    for factor, besides in (
+        (np.longdouble(1), ""),
+        (m, f", and not divided by the batch size ({m:g})"),
+        (1 / m, f", and divided by the batch size ({m:g}) once too often"),
+        (np.longdouble(-1), ", and of the wrong sign"),
+    ):
+        if explained(verdict, first, factor * right.T):
+            text = f"{first.name} has shape {was}; expected {wanted}"
+            return Diagnosis("transposed", f"{text}: it is transposed{besides}")
+    return None
 
 
 def keepdims_missing(verdict: CaseVerdict, first: TensorVerdict) -> Diagnosis | None:
@@ -143,9 +151,12 @@ def second_step(verdict: CaseVerdict, first: TensorVerdict) -> Diagnosis | None:
     return Diagnosis("second_step", f"{name} is right in the first step and wrong after an update")
 
 
-def accuracy(verdict: CaseVerdict, first: TensorVerdict) -> Diagnosis:
+def accuracy(verdict: CaseVerdict, first: TensorVerdict) -> Diagnosis | None:
     """Explain an accuracy."""
-    right, m = verdict.references["0"][ACCURACY], verdict.observation.case.batch_size
+    if first.name != ACCURACY:
+        return None
+    right = verdict.references[first.key.partition("|")[0]][ACCURACY]
+    m = verdict.observation.case.batch_size
     for code, sentence, value in (
         ("complement", "it is the share of wrong predictions, not of right ones", 1 - right),
         ("batch_size_missing", f"it counts, and is not divided by the batch size ({m})", m * right),

@@ -116,6 +116,7 @@ def _divergent(
         scale=float(np.max(np.abs(right[name]))),
         max_ulp=furthest / float(np.spacing(abs(expected))),
         bound=bounds[name],
+        tolerance=bounds[name],
         spread=0.0,
         internal=False,
     )

@@ -1,0 +1,88 @@
+import json
+import tomllib
+import warnings
+from pathlib import Path
+
+import pytest
+
+from experiments.checking.child import Clock, examine
+from experiments.checking.conclusion import conclude
+from experiments.checking.messages import pack, unpack
+from experiments.checking.process import Findings
+
+HERE = Path(__file__).parent
+EXAMPLES = HERE.parents[2] / "examples"
+
+
+def read_network(name):
+    """The source of an example, or of a network beside this file."""
+    folder = EXAMPLES if (EXAMPLES / f"{name}.py").exists() else HERE / "networks"
+    return (folder / f"{name}.py").read_text()
+
+
+def patched(entry):
+    source = read_network(entry["network"])
+    for patch in entry.get("patch", []):
+        assert patch["old"] in source, patch["old"]
+        source = source.replace(patch["old"], patch["new"])
+    return source
+
+
+def read_entries(file, table):
+    """The entries of a table; those marked slow tell little that the others do not."""
+    entries = tomllib.loads((HERE / file).read_text())[table]
+    return [
+        pytest.param(
+            entry,
+            id=f"{entry['network']}: {entry['label']}",
+            marks=[pytest.mark.slow] if entry.get("slow") else [],
+        )
+        for entry in entries
+    ]
+
+
+def pytest_generate_tests(metafunc):
+    for fixture, file, table in (
+        ("mistake", "mistakes.toml", "mistake"),
+        ("right_network", "right.toml", "network"),
+    ):
+        if fixture in metafunc.fixturenames:
+            metafunc.parametrize(fixture, read_entries(file, table))
+
+
+@pytest.fixture
+def check(tmp_path):
+    """Check a network in this process, against the reference alone."""
+
+    def checked(source, name=None):
+        path = tmp_path / "network_of_a_user.py"
+        path.write_text(source)
+        findings = Findings()
+
+        def take(header, arrays):
+            if header["kind"] != "calling":
+                findings.take(*unpack(pack(header, arrays)))
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)
+            examine(path, name, take, Clock(None))
+        report = conclude(findings, path, ask_keras=None)
+        json.dumps(report.to_json(), allow_nan=False)
+        return report
+
+    return checked
+
+
+@pytest.fixture
+def network_source():
+    """The source of a network by name, with pieces replaced."""
+
+    def source(name, *patches):
+        return patched({"network": name, "patch": [{"old": o, "new": n} for o, n in patches]})
+
+    return source
+
+
+@pytest.fixture
+def source_of():
+    return patched

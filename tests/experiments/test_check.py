@@ -1,0 +1,126 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from experiments.check import BadInputError, main, split_name
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "experiments.check", *map(str, arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_the_article_example_is_equal_to_keras():
+    done = run("examples/article_network.py", "--json")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    report = json.loads(done.stdout)
+    assert report["verdict"] == "rounding"
+    assert report["first_divergence"] is None
+    assert report["diagnosis"] is None
+    assert {case["dtype"] for case in report["cases"]} == {"float32", "float64"}
+    assert all(case["verdict"] in ("rounding", "identical") for case in report["cases"])
+    # Keras was asked, and agrees with the reference.
+    assert not any("disagree" in remark for remark in report["remarks"])
+
+
+@pytest.fixture
+def patched(tmp_path):
+    """A copy of an example with a piece replaced."""
+
+    def copy(name, old, new):
+        source = (ROOT / "examples" / name).read_text()
+        assert old in source
+        path = tmp_path / "wrong.py"
+        path.write_text(source.replace(old, new))
+        return path
+
+    return copy
+
+
+def test_a_missing_batch_size_is_told_to_people(patched, capsys):
+    path = patched("my_network.py", "y / p) / p.size", "y / p)")
+    assert main([f"{path}:MyNetwork"]) == 1
+    text = " ".join(capsys.readouterr().out.split())
+    assert "Verdict: divergent" in text
+    assert "step 0, dense_5/kernel_gradient" in text
+    assert "not divided by the batch size (7)" in text
+
+
+def test_the_json_has_the_keys_it_promises_and_keras_own_value(patched, capsys):
+    path = patched(
+        "article_network.py", "np.dot(dZ_curr, A_prev.T) / m", "np.dot(dZ_curr, A_prev.T)"
+    )
+    assert main([str(path), "--json"]) == 1
+    report = json.loads(capsys.readouterr().out)
+    assert list(report)[:4] == ["verdict", "first_divergence", "diagnosis", "cases"]
+    first = report["first_divergence"]
+    assert set(first) == {"step", "layer", "tensor", "index", "ours", "keras", "ulps", "bound"}
+    assert (first["step"], first["layer"], first["tensor"]) == (0, "dense_5", "kernel_gradient")
+    assert first["ours"] == pytest.approx(7 * first["keras"], rel=1e-12)
+    assert abs(first["ours"] - first["keras"]) > first["bound"] > 0
+    assert report["diagnosis"]["code"] == "batch_size_missing"
+
+
+@pytest.mark.parametrize(
+    ("argument", "told"),
+    [
+        ("no/such/file.py", "no/such/file.py: no such file"),
+        ("no/such/file.py:Net", "no/such/file.py: no such file"),
+        ("README.md", "not a Python file"),
+        ("experiments", "not a Python file"),
+        ("examples/my_network.py:not a name", "'not a name' is no name of a class"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(argument, told, capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    assert main([argument]) == 2
+    captured = capsys.readouterr()
+    assert told in captured.err
+    assert captured.err.count("\n") == 1
+    assert captured.out == ""
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "told"),
+    [
+        ("x = 1\n", None, "looked for a class with gradients(x, y)"),
+        ("class Net:\n    pass\n", "Other", "no class 'Other'"),
+        ("class Net:\n    pass\n", "Net", "has no method gradients"),
+        (
+            "class A:\n    def gradients(self): ...\nclass B(A):\n    pass\n",
+            None,
+            "several classes with gradients(x, y): A, B",
+        ),
+        ("def sigmoid(z): ...\ndef update(p, g, a, r): ...\n", None, "only update"),
+        ("def full_forward_propagation(a, b, c, d): ...\n", None, "needs 'd' too"),
+    ],
+)
+def test_what_is_not_recognised_is_told(source, name, told, tmp_path):
+    from experiments.checking.process import UserProcess
+
+    path = tmp_path / "mine.py"
+    path.write_text(source)
+    findings = UserProcess(path, name, 8.0).finish()
+    assert told in findings.not_recognised
+    assert findings.import_problem is None
+
+
+def test_a_name_is_split_off_a_file_and_not_off_a_drive(tmp_path):
+    path = tmp_path / "net.py"
+    path.write_text("")
+    assert split_name(f"{path}:Net") == (path, "Net")
+    assert split_name(str(path)) == (path, None)
+    with pytest.raises(BadInputError):
+        split_name("C:\\net.py")
