@@ -5,63 +5,61 @@ from __future__ import annotations
 import dataclasses
 import traceback
 from collections import Counter
+from typing import Any
 
 import numpy as np
 
 from experiments.fuzzing.results import SEVERITY, CaseResult, Ratio
-from experiments.parity.trace import ParityRow, Snapshot
+from experiments.parity.trace import ParityRow
 from experiments.parity.verdict import Divergence, judge_snapshot
 from experiments.plan import Trial
-from experiments.trial import load_data, take_snapshot
+from experiments.snapshots import snapshots
 from keras_baseline.backends import NotANumberError
 from keras_baseline.tracing import KerasStep
 from scratchnet.network import Network
-from scratchnet.optimizers import OptimizerState
 
 
-def judge_case(trial: Trial) -> CaseResult:
-    """Compare a training step at the start of each epoch; a crash is a result too."""
-    try:
-        # Overflow is among what is looked for.
-        with np.errstate(all="ignore"):
-            return _judged(trial)
-    except Exception:
-        return CaseResult(trial, "crashed", crash=traceback.format_exc())
+class Judge:
+    """Judges cases; keeps the last Keras model, for cases that differ in their data alone."""
 
+    def __init__(self) -> None:
+        self._model: tuple[tuple[Any, ...], KerasStep] | None = None
 
-def snapshots(trial: Trial) -> list[Snapshot]:
-    """Train scratchnet, and keep what the first step of each epoch starts from."""
-    data = load_data(trial)
-    network = Network(trial.architecture, seed=trial.seed, dtype=trial.dtype)
-    optimizer = OptimizerState(trial.optimizer, network.parameters, backend=trial.backend)
-    found = []
-    for epoch in range(trial.epochs):
-        found.append(take_snapshot(network, optimizer, data, epoch))
-        for chosen in data.order.batches(epoch):
-            network.train_step(data.x_train[chosen], data.y_train[chosen], optimizer)
-    return found
-
-
-def _judged(trial: Trial) -> CaseResult:
-    network = Network(trial.architecture, seed=trial.seed, dtype=trial.dtype)
-    keras_step = KerasStep(trial.architecture, trial.dtype, trial.optimizer)
-    rows: list[ParityRow] = []
-    first: Divergence | None = None
-    for snapshot in snapshots(trial):
+    def __call__(self, trial: Trial) -> CaseResult:
+        """Compare a training step at the start of each epoch; a crash is a result too."""
         try:
-            judgement = judge_snapshot(network, keras_step, snapshot, trial.optimizer)
-        except NotANumberError:
-            break  # as will be all that follows
-        rows += judgement.rows
-        first = first or judgement.first_divergence
-    tensors = Counter(row.verdict for row in rows)
-    return CaseResult(
-        trial=trial,
-        verdict=max(tensors, key=SEVERITY.index, default="undecidable"),
-        tensors=tensors,
-        ratios=_largest_ratios(trial.name, rows),
-        divergence=dataclasses.asdict(first) if first else {},
-    )
+            # Overflow is among what is looked for.
+            with np.errstate(all="ignore"):
+                return self._judged(trial)
+        except Exception:
+            return CaseResult(trial, "crashed", crash=traceback.format_exc())
+
+    def _judged(self, trial: Trial) -> CaseResult:
+        network = Network(trial.architecture, seed=trial.seed, dtype=trial.dtype)
+        keras_step = self._keras_step(trial)
+        rows: list[ParityRow] = []
+        first: Divergence | None = None
+        for snapshot in snapshots(trial, range(trial.epochs)):
+            try:
+                judgement = judge_snapshot(network, keras_step, snapshot, trial.optimizer)
+            except NotANumberError:
+                break  # as will be all that follows
+            rows += judgement.rows
+            first = first or judgement.first_divergence
+        tensors = Counter(row.verdict for row in rows)
+        return CaseResult(
+            trial=trial,
+            verdict=max(tensors, key=SEVERITY.index, default="undecidable"),
+            tensors=tensors,
+            ratios=_largest_ratios(trial.name, rows),
+            divergence=dataclasses.asdict(first) if first else {},
+        )
+
+    def _keras_step(self, trial: Trial) -> KerasStep:
+        key = (trial.architecture, trial.dtype, trial.optimizer)
+        if self._model is None or self._model[0] != key:
+            self._model = (key, KerasStep(*key))
+        return self._model[1]
 
 
 def _largest_ratios(case: str, rows: list[ParityRow]) -> tuple[Ratio, ...]:

@@ -7,8 +7,12 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from experiments.fuzzing.results import CaseResult
+
+if TYPE_CHECKING:
+    from experiments.fuzzing.judge import Judge
 
 Task = Callable[[], list[CaseResult]]
 """A partial of `examined`, `shrunk` or `climbed`: what a process can be handed."""
@@ -20,26 +24,36 @@ Run = Callable[[Sequence[Task]], Iterator[list[CaseResult]]]
 def examined(seed: int, first: int, last: int, backend: str) -> list[CaseResult]:
     """Draw the cases from number `first` to before `last`, and judge them."""
     from experiments.fuzzing.cases import draw_case
-    from experiments.fuzzing.judge import judge_case
 
-    return [judge_case(draw_case(seed, index, backend)) for index in range(first, last)]
+    with _judge() as judge:
+        return [judge(draw_case(seed, index, backend)) for index in range(first, last)]
 
 
 def shrunk(failure: CaseResult) -> list[CaseResult]:
     """Return the smallest case found that fails as a given one does."""
-    from experiments.fuzzing.judge import judge_case
     from experiments.fuzzing.shrink import shrink
 
-    signature = failure.signature
-    return [judge_case(shrink(failure.trial, lambda t: judge_case(t).signature == signature))]
+    with _judge() as judge:
+        smallest = shrink(failure.trial, lambda t: judge(t).signature == failure.signature)
+        return [judge(smallest)]
 
 
 def climbed(start: CaseResult, steps: int, seed: int) -> list[CaseResult]:
     """Return where a climb from a case ends."""
     from experiments.fuzzing.climb import climb
-    from experiments.fuzzing.judge import judge_case
 
-    return [climb(start, judge_case, steps, seed)]
+    with _judge() as judge:
+        return [climb(start, judge, steps, seed)]
+
+
+@contextmanager
+def _judge() -> Iterator[Judge]:
+    """Give a judge, and take its memory back."""
+    from experiments.fuzzing.judge import Judge
+    from keras_baseline.backends import forget
+
+    yield Judge()
+    forget()
 
 
 @contextmanager

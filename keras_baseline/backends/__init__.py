@@ -45,6 +45,15 @@ def active(dtype: str) -> Any:
     return importlib.import_module(f"{__name__}.{name}")
 
 
+def forget() -> None:
+    """Give back the memory of models that are no longer in use: Keras's state, JAX's programs."""
+    keras.utils.clear_session()
+    if keras.config.backend() == "jax":
+        import jax
+
+        jax.clear_caches()
+
+
 def require(backend: str) -> None:
     """Require that Keras runs on the backend whose conventions a network follows.
 

@@ -1,0 +1,37 @@
+"""Where single steps of a trial start: scratchnet's own training, looked at between epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from experiments.parity.trace import Snapshot
+from experiments.plan import Trial
+from experiments.trial import load_data, take_snapshot
+from scratchnet.network import Network
+from scratchnet.optimizers import OptimizerState
+
+
+def snapshots(trial: Trial, epochs: Sequence[int]) -> list[Snapshot]:
+    """Train scratchnet, and keep what the first step of some epochs starts from.
+
+    Parameters
+    ----------
+    trial
+        What is trained, from which weights, on which batches.
+    epochs
+        Numbers of epochs done before, as ``[0, 1, 10]``.
+    """
+    data = load_data(trial)
+    network = Network(trial.architecture, seed=trial.seed, dtype=trial.dtype)
+    optimizer = OptimizerState(trial.optimizer, network.parameters, backend=trial.backend)
+    found = []
+    # A training may overflow; what becomes of it is for the comparison to say.
+    with np.errstate(all="ignore"):
+        for epoch in range(max(epochs) + 1):
+            if epoch in epochs:
+                found.append(take_snapshot(network, optimizer, data, epoch))
+            for chosen in data.order.batches(epoch):
+                network.train_step(data.x_train[chosen], data.y_train[chosen], optimizer)
+    return found
