@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -25,7 +25,7 @@ import numpy as np
 from experiments.epoch_seconds import EpochSeconds
 from experiments.parity.trace import ParityRow
 from experiments.plan import Plan, PlanError, Trial
-from experiments.store import Store
+from experiments.store import Store, StoreError
 from experiments.trial import TrialResult
 from scratchnet.training import History
 
@@ -58,7 +58,7 @@ class Missing:
     details: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RunResult:
     """A run, finished or not.
 
@@ -110,15 +110,19 @@ class RunResult:
                 missing={name: why for name, why in missing.items() if why is not None},
                 environment=environment,
             )
-        results, statuses = _from_tables(folder, plan)
+        statuses = _read_statuses(folder)
         return cls(
             folder=folder,
             plan=plan,
-            results=results,
+            results=TableResults(
+                folder, {t.name: t for t in plan.trials if statuses.get(t.name) == "finished"}
+            ),
             missing={
-                trial.name: Missing(*statuses.get(trial.name, _NOT_RUN))
+                trial.name: Missing(statuses[trial.name], "only the tables of this run are here")
+                if trial.name in statuses
+                else Missing(*_NOT_RUN)
                 for trial in plan.trials
-                if trial.name not in results
+                if statuses.get(trial.name) != "finished"
             },
             environment=environment,
         )
@@ -135,6 +139,9 @@ class RunResult:
         from experiments.report.html import write_report
 
         return write_report(self)
+
+    def __repr__(self) -> str:
+        return f"<{self.plan.name}: {len(self.results)} of {len(self.plan.trials)} trials finished>"
 
     def _repr_html_(self) -> str:
         from experiments.report.html import render_notebook
@@ -205,8 +212,10 @@ def _read_plan(folder: Path) -> Plan:
         ) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, PlanError) as error:
         raise RunError(f"{path}: cannot be read as a run's plan: {error}") from None
-    except (KeyError, TypeError) as error:
-        raise RunError(f"{path}: not a resolved plan: {error} is missing or wrong") from None
+    except KeyError as error:
+        raise RunError(f"{path}: not a resolved plan: {error} is missing") from None
+    except TypeError:
+        raise RunError(f"{path}: not a resolved plan: expected tables under trials") from None
 
 
 def _read_environment(folder: Path) -> dict[str, Any]:
@@ -219,57 +228,104 @@ def _read_environment(folder: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _from_tables(
-    folder: Path, plan: Plan
-) -> tuple[dict[str, TrialResult], dict[str, tuple[str, str]]]:
-    """Return results made from the CSV files, and the statuses of trials that did not finish."""
-    tables = {name: _read_table(folder / f"{name}.csv") for name in _TABLES}
-    if any(table is None for table in tables.values()):
-        return {}, {}
-    rows = {row["trial"]: row for row in tables["trials"].to_dict("records")}
-    parts = {
-        name: dict(tuple(tables[name].groupby("trial", sort=False)))
-        for name in ("epochs", "timings", "parity")
-    }
-    results, statuses = {}, {}
-    for trial in plan.trials:
-        row = rows.get(trial.name)
-        if row is None:
-            continue
-        if row["status"] == "finished" and all(trial.name in part for part in parts.values()):
-            own = {name: part[trial.name] for name, part in parts.items()}
-            results[trial.name] = _result(trial, int(row["parameters"]), own)
-        elif row["status"] != "finished":
-            statuses[trial.name] = (str(row["status"]), "only the tables of this run are here")
-    return results, statuses
+def _read_statuses(folder: Path) -> dict[str, str]:
+    """Return the status of each trial by ``trials.csv``; empty where no tables are."""
+    tables = {name: folder / f"{name}.csv" for name in _COLUMNS}
+    if not all(path.exists() for path in tables.values()):
+        return {}
+    trials = read_table(tables["trials"], ("trial", "status"))
+    return dict(zip(trials["trial"].astype(str), trials["status"].astype(str), strict=True))
 
 
-_TABLES = ("trials", "epochs", "timings", "parity")
+@dataclass(frozen=True)
+class TableResults(Mapping[str, TrialResult]):
+    """Results made from the CSV files of a run.
+
+    Attributes
+    ----------
+    folder
+        Of the run.
+    trials
+        Those that finished, by name.
+    """
+
+    folder: Path
+    trials: Mapping[str, Trial]
+
+    def __getitem__(self, name: str) -> TrialResult:
+        trial = self.trials[name]
+        try:
+            return _result(trial, {table: parts[name] for table, parts in self._parts.items()})
+        except KeyError:
+            raise StoreError(f"{self.folder}: a table has no row of {name}") from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.trials)
+
+    def __len__(self) -> int:
+        return len(self.trials)
+
+    @cached_property
+    def _parts(self) -> dict[str, dict[Any, pd.DataFrame]]:
+        """Each table, cut up by trial."""
+        return {
+            name: dict(
+                tuple(read_table(self.folder / f"{name}.csv", columns).groupby("trial", sort=False))
+            )
+            for name, columns in _COLUMNS.items()
+        }
 
 
-def _read_table(path: Path) -> Any:
+# What is needed of each table.
+_COLUMNS = {
+    "trials": ("trial", "parameters"),
+    "epochs": ("trial", "implementation", "loss", "accuracy", "val_loss", "val_accuracy"),
+    "timings": ("trial", "implementation", "repeat", "epoch", "seconds"),
+    "parity": ("trial", "mode", "step", "layer", "tensor", "max_ulp", "bound_ratio", "verdict"),
+}
+
+
+def read_table(path: Path, columns: Sequence[str]) -> Any:
+    """Return a CSV file as a pandas table.
+
+    Parameters
+    ----------
+    path
+        The file.
+    columns
+        Those that it must have.
+
+    Raises
+    ------
+    RunError
+        If it cannot be read, or has not these columns.
+    """
     import pandas as pd
 
     try:
-        return pd.read_csv(path, keep_default_na=True)
-    except FileNotFoundError:
-        return None
+        table = pd.read_csv(path)
     except (OSError, ValueError) as error:
         raise RunError(f"{path}: cannot be read as a table: {error}") from None
+    for column in columns:
+        if column not in table:
+            raise RunError(
+                f"{path}: has no column {column!r}; expected what experiments.run writes"
+            )
+    return table
 
 
-def _result(trial: Trial, parameters: int, tables: Mapping[str, pd.DataFrame]) -> TrialResult:
+def _result(trial: Trial, tables: Mapping[str, pd.DataFrame]) -> TrialResult:
     epochs = tables["epochs"]
     histories = {side: _history(epochs[epochs["implementation"] == side]) for side in _SIDES}
     parity = tables["parity"].reindex(columns=[f.name for f in dataclasses.fields(ParityRow)])
     # An empty cell of a column of words is an empty word.
-    for column in ("layer", "tensor", "side", "verdict", "diagnosis"):
-        parity[column] = parity[column].fillna("").astype(str)
+    words = ("layer", "tensor", "side", "verdict", "diagnosis")
+    parity = parity.assign(**{w: parity[w].astype(object).fillna("").astype(str) for w in words})
     timings = tables["timings"]
     empty = np.empty((0, 1))
     return TrialResult(
         trial=trial,
-        parameters=parameters,
+        parameters=int(tables["trials"]["parameters"].iloc[0]),
         scratchnet=histories["scratchnet"],
         keras=histories["keras"],
         seconds_per_epoch=[

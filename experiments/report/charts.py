@@ -6,6 +6,7 @@ dark and the printed page need no charts of their own.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import altair as alt
@@ -39,6 +40,7 @@ _SIDE_COLOURS = alt.Scale(
 )
 
 
+@cache
 def chart_specifications() -> dict[str, dict[str, Any]]:
     """Return all specifications by name, as plain data."""
     charts = {
@@ -50,6 +52,7 @@ def chart_specifications() -> dict[str, dict[str, Any]]:
         "accuracies": _accuracies(),
         "speeds": _speeds(),
         "crossover": _crossover(),
+        "ratios": _ratios(),
     }
     return {name: _plain(chart) for name, chart in charts.items()}
 
@@ -348,6 +351,35 @@ def _crossover() -> Any:
     return alt.layer(cells, equal, halo, figures).properties(width="container", height=340)
 
 
+def _ratios() -> Any:
+    """New over old time per epoch of each trial, with intervals; the page sets the height."""
+    base = alt.Chart(alt.NamedData("trials"))
+    title = "new over old time per epoch (log scale)"
+    scale = alt.Scale(type="log", nice=False, padding=14)
+    axis = alt.Axis(format="~g")
+    y = alt.Y("trial:N", title=None, sort=None, axis=alt.Axis(labelLimit=130))
+    bars = base.mark_rule(strokeWidth=1.5, color="var(--scratchnet)").encode(
+        x=alt.X("low:Q", title=title, scale=scale, axis=axis), x2="high:Q", y=y
+    )
+    dots = base.mark_point(filled=True, size=60, opacity=1, color="var(--scratchnet)").encode(
+        x=alt.X("ratio:Q", scale=scale),
+        y=y,
+        tooltip=[
+            "trial:N",
+            alt.Tooltip("ratio:Q", format=".3g"),
+            alt.Tooltip("low:Q", title="from", format=".3g"),
+            alt.Tooltip("high:Q", title="to", format=".3g"),
+        ],
+    )
+    equal = (
+        alt.Chart(alt.NamedData("equal"))
+        .mark_rule(strokeDash=[5, 4], color="var(--ink)")
+        .encode(x=alt.X("ratio:Q", scale=scale))
+    )
+    return alt.layer(equal, bars, dots).properties(width="container", height=22)
+
+
+@cache
 def chart_library() -> str:
     """Return Vega, Vega-Lite and Vega-Embed as one script that needs no network."""
     import vl_convert

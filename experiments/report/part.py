@@ -19,7 +19,7 @@ from experiments.datasets import DatasetSpecification, load
 from experiments.parity.trace import ParityRow
 from experiments.plan import Plan, Trial
 from experiments.report import words
-from experiments.report.curves import POINTS, numbers, thin_curves, thin_timings
+from experiments.report.curves import POINTS, loss_difference, numbers, thin_curves, thin_timings
 from experiments.report.drawing import draw_architecture
 from experiments.report.planes import (
     CLASS_COLOURS,
@@ -130,7 +130,7 @@ def make_part(
         sentences=words.trial_sentences(summary),
         alternatives=alternatives(trial, result, summary, data),
         loss_unit=loss_unit(trial),
-        identical=not any(data["curves"]["difference"]),
+        identical=not loss_difference(result).any(),
         data=data,
         classes=_class_legend(trial, data),
         architecture=draw_architecture(trial.architecture),

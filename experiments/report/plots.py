@@ -172,7 +172,8 @@ def _draw_difference(axes: Axes, result: TrialResult, unit: str) -> None:
     if not np.any(np.isfinite(shown)):
         axes.set_ylim(-1, 1)
         axes.set_yticks([0])
-        axes.text(0.5, 0.6, "none: the curves are identical", ha="center", transform=axes.transAxes)
+        said = "no numbers in the same epochs" if gap.any() else "none: the curves are identical"
+        axes.text(0.5, 0.6, said, ha="center", transform=axes.transAxes)
         return
     axes.set_yscale("log")
     axes.set_ylim(np.nanmin(shown) / 3, np.nanmax(shown) * 60)
@@ -378,36 +379,37 @@ def draw_across(summaries: Sequence[Summary]) -> Figure:
         alpha=0.6,
     )
     accuracy.set(title="test accuracy (share of samples)", xlabel="Keras", ylabel="scratchnet")
-    for summary in summaries:
-        if summary.speed is None:
-            continue
-        found = summary.speed
-        marker = "o" if summary.dtype == "float32" else "s"
-        colour = COLOURS["scratchnet"] if summary.batch_size == "full" else COLOURS["keras"]
-        if np.isfinite([found.low, found.high]).all():
-            speed.plot([summary.parameters] * 2, [found.low, found.high], color=colour, lw=1)
-        speed.plot(summary.parameters, found.ratio, marker, color=colour, alpha=0.8)
-    for label, marker, colour in (
-        ("full batch, float32", "o", COLOURS["scratchnet"]),
-        ("full batch, float64", "s", COLOURS["scratchnet"]),
-        ("mini-batches, float32", "o", COLOURS["keras"]),
-        ("mini-batches, float64", "s", COLOURS["keras"]),
-    ):
-        speed.plot([], [], marker, color=colour, label=label)
-    speed.axhline(1, color="black", linestyle="--", linewidth=1)
-    speed.set(
-        xscale="log", yscale="log", title="times faster per epoch", xlabel="weights of the network"
-    )
-    low, high = speed.get_ylim()
-    # The legend stands above all marks.
-    speed.set_ylim(min(low, 0.7), high * (max(high, 2) / min(low, 0.7)) ** 0.3)
-    speed.legend(loc="upper left", ncols=2)
+    _draw_speeds(speed, [summary for summary in summaries if summary.speed is not None])
     _caption(
         figure,
         "Left: a dot is a trial; on the line both sides are equal. Right: with 95 % intervals over "
         "the repeats; above the dashed line scratchnet is faster.",
     )
     return figure
+
+
+def _draw_speeds(axes: Axes, timed: Sequence[Summary]) -> None:
+    axes.set(title="times faster per epoch", xlabel="weights of the network")
+    if not timed:
+        axes.text(0.5, 0.5, "nothing was timed", ha="center", transform=axes.transAxes)
+        return
+    for summary in timed:
+        assert summary.speed is not None
+        found = summary.speed
+        marker = "o" if summary.dtype == "float32" else "s"
+        colour = COLOURS["scratchnet" if summary.batch_size == "full" else "keras"]
+        if np.isfinite([found.low, found.high]).all():
+            axes.plot([summary.parameters] * 2, [found.low, found.high], color=colour, lw=1)
+        axes.plot(summary.parameters, found.ratio, marker, color=colour, alpha=0.8)
+    for batch, colour in (("full batch", "scratchnet"), ("mini-batches", "keras")):
+        for dtype, marker in (("float32", "o"), ("float64", "s")):
+            axes.plot([], [], marker, color=COLOURS[colour], label=f"{batch}, {dtype}")
+    axes.axhline(1, color="black", linestyle="--", linewidth=1)
+    axes.set(xscale="log", yscale="log")
+    low, high = axes.get_ylim()
+    # The legend stands above all marks.
+    axes.set_ylim(min(low, 0.7), high * (max(high, 2) / min(low, 0.7)) ** 0.3)
+    axes.legend(loc="upper left", ncols=2)
 
 
 _PICTURES: dict[str, Callable[[TrialResult], Figure | None]] = {

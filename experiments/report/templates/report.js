@@ -15,7 +15,8 @@
     for (const parameter of specification.params ?? []) {
       if (parameter.name in parameters) parameter.value = parameters[parameter.name];
     }
-    const options = { renderer: "svg", actions: false, config };
+    // A curve without a single number is no reason to warn: the page says it in words.
+    const options = { renderer: "svg", actions: false, config, logLevel: 1 };
     const words = element.getAttribute("aria-label");
     return vegaEmbed(element, specification, options).then((result) => {
       // Vega puts words of its own there; ours say what the chart shows.
@@ -73,6 +74,10 @@
       return draw(element, "accuracies", { trials: data.trials, diagonal }, { lowest, highest });
     },
     speeds: (element, data) => draw(element, "speeds", { trials: data.speeds, equal: [{ ratio: 1 }] }),
+    ratios: (element, data) => {
+      specifications.ratios.height = 22 * data.ratios.length;
+      return draw(element, "ratios", { trials: data.ratios, equal: [{ ratio: 1 }] });
+    },
     crossover: (element, data) => draw(element, "crossover", data.crossover),
   };
 

@@ -224,3 +224,18 @@ def open_page(browser):
     yield open_
     for page in opened:
         page.close()
+
+
+@pytest.fixture(scope="session")
+def summaries(mixed_run):
+    """What the trials of that run say, in the plan's order."""
+    from experiments.report.summary import summarize_trial
+    from experiments.results import RunResult
+
+    run = RunResult.load(mixed_run)
+    return [
+        summarize_trial(trial, run.results[trial.name])
+        if trial.name in run.results
+        else summarize_trial(trial, None, run.missing[trial.name].status)
+        for trial in run.plan.trials
+    ]

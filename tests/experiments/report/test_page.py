@@ -1,5 +1,7 @@
 """The page, opened from the disk in a real browser."""
 
+from dataclasses import replace
+
 import pytest
 
 from experiments.report import html
@@ -177,3 +179,18 @@ def test_parts_that_do_not_fit_are_read_from_beside_the_page(
     assert opened.complaints == []
     outside = [url for url in opened.requested if not url.startswith("data:")]
     assert outside == [report.as_uri(), (folder / "report-parts" / "wrong.js").as_uri()]
+
+
+def test_numbers_that_are_none_leave_a_page(mixed_run, make_run, open_page, tmp_path):
+    result = RunResult.load(mixed_run).results["kink"]
+    nan, infinite = float("nan"), float("inf")
+    lost = replace(result.keras, loss=[nan] * 40, val_loss=[infinite] * 40)
+    rows = [replace(row, max_ulp=nan, bound_ratio=infinite) for row in result.parity]
+    spoilt = replace(result, keras=lost, parity=rows, seconds_per_epoch=[], envelope={})
+    folder = make_run(tmp_path / "nan", "nan", [spoilt])
+    opened = open_page(html.write_report(RunResult.load(folder)))
+    opened.wait_for_function(EVERY_CHART_DRAWN)
+    assert "their difference cannot be drawn" in opened.inner_text("main")
+    assert "No epoch of this trial was timed." in opened.inner_text("main")
+    assert opened.locator(".map td").first.inner_text() == "∞"
+    assert opened.complaints == []

@@ -1,0 +1,105 @@
+"""``python -m experiments.compare RUN_A RUN_B``: what changed between two runs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from experiments.comparison import RunComparison
+
+ALL_WELL, REGRESSED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        return _compare(options)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.compare",
+        description="Say what changed from RUN_A to RUN_B, trial by trial: whether scratchnet "
+        "still equals Keras, its test accuracy, and its time per epoch; and write a page.",
+        epilog="Exit status: 0 nothing is worse; 1 a regression: a trial diverges or crashes that "
+        "did not before, its accuracy fell, or it is slower beyond the noise; 2 bad input; 130 "
+        "interrupted.",
+    )
+    parser.add_argument("before", type=Path, metavar="RUN_A", help="a run's folder")
+    parser.add_argument("after", type=Path, metavar="RUN_B", help="a later run's folder")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE.html",
+        help="where the page goes (default: compare-<RUN_A's name>.html in RUN_B)",
+    )
+    return parser
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from experiments.comparison import compare_two_runs, name_of
+    from experiments.report.comparison import render_comparison
+    from experiments.results import RunError, RunResult
+    from experiments.store import whole_file
+
+    page = options.out or options.after / f"compare-{name_of(options.before)}.html"
+    try:
+        comparison = compare_two_runs(RunResult.load(options.before), RunResult.load(options.after))
+    except RunError as error:
+        print(f"experiments.compare: {error}", file=sys.stderr)
+        return BAD_INPUT
+    try:
+        with whole_file(page) as temporary:
+            temporary.write_text(render_comparison(comparison), encoding="utf-8")
+    except OSError as error:
+        print(
+            f"experiments.compare: {page}: cannot be written ({error.strerror}); choose another "
+            "with --out",
+            file=sys.stderr,
+        )
+        return BAD_INPUT
+    _show(comparison)
+    print(page)
+    return REGRESSED if comparison.regressions else ALL_WELL
+
+
+def _show(comparison: RunComparison) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        # No line is too long.
+        console = Console(highlight=False, width=250)
+    table = Table(box=SIMPLE_HEAD)
+    for column in ("trial", "", "verdict", "test accuracy", "time per epoch"):
+        table.add_column(column, no_wrap=column == "trial", overflow="fold")
+    for trial in comparison.trials:
+        changes = (trial.parity, trial.accuracy, trial.time)
+        cells = [
+            c.before if c.before == c.after else f"{c.before}, then {c.after}" for c in changes
+        ]
+        table.add_row(trial.name, trial.kind, *cells)
+    console.print(table)
+    for trial in comparison.trials:
+        for sentence in trial.sentences:
+            console.print(f"{trial.name}: {sentence}", markup=False)
+    for names, run in (
+        (comparison.only_before, comparison.before),
+        (comparison.only_after, comparison.after),
+    ):
+        if names:
+            console.print(f"only in {run.folder}: {', '.join(names)}", markup=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,370 @@
+"""What changed between two runs: parity, accuracy, time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from experiments.plan import Trial
+from experiments.ratios import Comparison, compare_runs
+from experiments.results import RunError, RunResult, read_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from experiments.report.tables import Tables
+
+EQUIVALENCE = 0.25
+"""The quick timings within a run are not the bench's: a smaller change is none."""
+
+WORSE, BETTER, SAME, OTHER = "worse", "better", "same", "other"
+"""What a change is; `OTHER` is neither better nor worse."""
+
+_WRONG = ("divergent", "crashed", "unreadable")
+_SIDES = ("scratchnet", "keras")
+
+
+@dataclass(frozen=True)
+class Change:
+    """How one aspect of a trial changed.
+
+    Attributes
+    ----------
+    aspect
+        ``parity``, ``accuracy``, ``time`` or ``settings``.
+    kind
+        `WORSE`, `BETTER`, `SAME` or `OTHER`.
+    before, after
+        In short.
+    sentence
+        What changed, in words; empty where nothing did.
+    """
+
+    aspect: str
+    kind: str
+    before: str
+    after: str
+    sentence: str = ""
+
+
+@dataclass(frozen=True)
+class TrialChange:
+    """How one trial changed.
+
+    Attributes
+    ----------
+    name
+        In both plans.
+    parity, accuracy, time
+        What changed.
+    settings
+        Settings that differ between the two plans, as ``epochs: 300, then 400``.
+    ratio
+        New over old seconds per epoch of scratchnet; None where there is none.
+    """
+
+    name: str
+    parity: Change
+    accuracy: Change
+    time: Change
+    settings: tuple[str, ...]
+    ratio: Comparison | None
+
+    @property
+    def kind(self) -> str:
+        """The worst of all changes."""
+        kinds = {change.kind for change in (self.parity, self.accuracy, self.time)}
+        return next(kind for kind in (WORSE, OTHER, BETTER, SAME) if kind in kinds)
+
+    @property
+    def sentences(self) -> list[str]:
+        """All that changed, in words."""
+        said = [change.sentence for change in (self.parity, self.accuracy, self.time)]
+        settings = [f"other settings: {'; '.join(self.settings)}"] if self.settings else []
+        return [sentence for sentence in (*said, *settings) if sentence]
+
+
+@dataclass(frozen=True)
+class RunComparison:
+    """Two runs, one beside the other.
+
+    Attributes
+    ----------
+    before, after
+        The runs.
+    trials
+        Those that both plans have.
+    only_before, only_after
+        Names of the others.
+    same_machine
+        Whether both ran on the same kind of processor with as many cores: only then seconds are
+        compared with seconds, and otherwise only with Keras's of the same run.
+    """
+
+    before: RunResult
+    after: RunResult
+    trials: tuple[TrialChange, ...]
+    only_before: tuple[str, ...]
+    only_after: tuple[str, ...]
+    same_machine: bool
+
+    @property
+    def regressions(self) -> list[TrialChange]:
+        """The trials that are worse than before."""
+        return [trial for trial in self.trials if trial.kind == WORSE]
+
+
+def compare_two_runs(before: RunResult, after: RunResult) -> RunComparison:
+    """Compare the trials that two runs have in common, by name.
+
+    Parameters
+    ----------
+    before, after
+        The runs. Their tables are what is compared: the CSV files where they are there, otherwise
+        what the store holds.
+
+    Raises
+    ------
+    RunError
+        If they have no trial in common.
+    """
+    old, new = _tables(before), _tables(after)
+    plans = [{trial.name: trial for trial in run.plan.trials} for run in (before, after)]
+    common = [name for name in plans[0] if name in plans[1]]
+    if not common:
+        raise RunError(
+            f"{before.folder} and {after.folder} have no trial in common; expected two runs of "
+            "one plan"
+        )
+    same_machine = _machine(before.environment) == _machine(after.environment)
+    return RunComparison(
+        before=before,
+        after=after,
+        trials=tuple(
+            _compare_trial(
+                plans[0][name],
+                plans[1][name],
+                _Found.of(name, old, before),
+                _Found.of(name, new, after),
+                same_machine=same_machine,
+            )
+            for name in common
+        ),
+        only_before=tuple(name for name in plans[0] if name not in plans[1]),
+        only_after=tuple(name for name in plans[1] if name not in plans[0]),
+        same_machine=same_machine,
+    )
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What one run says about one trial."""
+
+    status: str
+    verdict: str
+    first: str
+    accuracy: dict[str, float]
+    medians: dict[str, list[float]]
+
+    @classmethod
+    def of(cls, name: str, tables: Tables, run: RunResult) -> _Found:
+        rows = tables.trials[tables.trials["trial"] == name]
+        if rows.empty or rows.iloc[0]["status"] != "finished":
+            status = run.missing[name].status if name in run.missing else "not run"
+            if not rows.empty and status != "not run":
+                status = str(rows.iloc[0]["status"])
+            return cls(status, "", "", {}, {})
+        row = rows.iloc[0]
+        parity = tables.parity[tables.parity["trial"] == name]
+        verdict, first = _verdict(str(row["verdict"]), parity)
+        timings = tables.timings[tables.timings["trial"] == name]
+        return cls(
+            status="finished",
+            verdict=verdict,
+            first=first,
+            accuracy={side: float(row[f"{side}_test_accuracy"]) for side in _SIDES},
+            medians={
+                side: timings[timings["implementation"] == side]
+                .groupby("repeat")["seconds"]
+                .median()
+                .tolist()
+                for side in _SIDES
+            },
+        )
+
+
+def _verdict(said: str, parity: pd.DataFrame) -> tuple[str, str]:
+    """Return a trial's worst verdict, and where it first diverges."""
+    from experiments.report.tables import VERDICTS
+
+    found = [verdict for verdict in (said, *parity["verdict"]) if verdict in VERDICTS]
+    worst = max(found, key=VERDICTS.index, default="")
+    divergent = parity[parity["verdict"] == "divergent"]
+    if divergent.empty:
+        return worst, ""
+    row = divergent.iloc[0]
+    diagnosis = row["diagnosis"] if isinstance(row["diagnosis"], str) else ""
+    where = f"step {row['step']}, {row['layer']}/{row['tensor']}"
+    return worst, f"{where}: {diagnosis}" if diagnosis else where
+
+
+def _compare_trial(
+    old_trial: Trial, new_trial: Trial, old: _Found, new: _Found, *, same_machine: bool
+) -> TrialChange:
+    ratio = _ratio(old, new, same_machine=same_machine)
+    return TrialChange(
+        name=new_trial.name,
+        parity=_parity(old, new),
+        accuracy=_accuracy(old, new, new_trial),
+        time=_time(old, new, ratio),
+        settings=_settings(old_trial, new_trial),
+        ratio=ratio[0] if ratio else None,
+    )
+
+
+def _parity(old: _Found, new: _Found) -> Change:
+    before, after = (found.verdict or found.status for found in (old, new))
+    kind, sentence = SAME, ""
+    if after in _WRONG and before not in _WRONG:
+        kind = WORSE
+        sentence = {
+            "divergent": f"parts from Keras now, which it did not before: {new.first}",
+            "crashed": "crashes now",
+        }.get(after, "cannot be read now")
+    elif before in _WRONG and after not in (*_WRONG, "not run"):
+        kind, sentence = BETTER, f"is {after} now; it was {before}"
+    elif before != after:
+        kind, sentence = OTHER, f"is {after} now; it was {before}"
+    elif before == "divergent" and old.first != new.first:
+        kind, sentence = OTHER, f"first diverges elsewhere: {new.first}; before: {old.first}"
+    return Change("parity", kind, before, after, sentence)
+
+
+def _accuracy(old: _Found, new: _Found, trial: Trial) -> Change:
+    if not (old.accuracy and new.accuracy):
+        return Change("accuracy", SAME, _figure(old), _figure(new))
+    a, b = old.accuracy["scratchnet"], new.accuracy["scratchnet"]
+    change = Change("accuracy", SAME, _figure(old), _figure(new))
+    if not (math.isfinite(a) and math.isfinite(b)) or abs(a - b) < 1e-6:
+        return change
+    points = f"{100 * abs(a - b):.2g} percentage points"
+    # Where rounding grows to chaos, two right runs end at different places; then only chance
+    # says how much they may differ. Elsewhere the same trial gives the same accuracy.
+    by_chance = "chaos" in (old.verdict, new.verdict) and _by_chance(a, b, trial)
+    if by_chance:
+        kind, why = OTHER, ", as chance may have it where rounding grows to chaos"
+    else:
+        kind, why = (WORSE if b < a else BETTER), ""
+    direction = "lower" if b < a else "higher"
+    sentence = f"its test accuracy is {points} {direction}{why}"
+    return Change("accuracy", kind, change.before, change.after, sentence)
+
+
+def _by_chance(a: float, b: float, trial: Trial) -> bool:
+    """Whether two shares of the held-out samples differ by no more than chance, at 95 %."""
+    from experiments.datasets import DatasetError, load
+
+    try:
+        samples = len(load(trial.dataset).y_test)
+    except DatasetError:
+        return False
+    mean = (a + b) / 2
+    return abs(a - b) <= 1.96 * math.sqrt(2 * mean * (1 - mean) / samples)
+
+
+Ratios = tuple[Comparison, Sequence[Comparison]]
+"""What is shown, and all that must agree on a verdict."""
+
+
+def _ratio(old: _Found, new: _Found, *, same_machine: bool) -> Ratios | None:
+    """Compare seconds per epoch: with each other, and relative to Keras's of the same run."""
+    if not all(found.medians.get(side) for found in (old, new) for side in _SIDES):
+        return None
+    seconds = compare_runs(
+        new.medians["scratchnet"], old.medians["scratchnet"], equivalence=EQUIVALENCE
+    )
+    beside = compare_runs(_beside(new), _beside(old), equivalence=EQUIVALENCE)
+    return (seconds, (seconds, beside)) if same_machine else (beside, (beside,))
+
+
+def _beside(found: _Found) -> list[float]:
+    pairs = zip(found.medians["scratchnet"], found.medians["keras"], strict=False)
+    return [ours / twin for ours, twin in pairs]
+
+
+def _time(old: _Found, new: _Found, ratios: Ratios | None) -> Change:
+    before, after = (_epoch(found) for found in (old, new))
+    if ratios is None:
+        return Change("time", SAME, before, after)
+    shown, all_ = ratios
+    verdicts = {comparison.verdict for comparison in all_}
+    if len(verdicts) > 1 or verdicts == {"inconclusive"}:
+        return Change("time", SAME, before, after)
+    kind = WORSE if verdicts == {"slower"} else BETTER
+    sentence = (
+        f"an epoch takes scratchnet {shown.ratio:.2f} times as long as before, 95 % from "
+        f"{shown.low:.2f} to {shown.high:.2f}"
+    )
+    return Change("time", kind, before, after, sentence)
+
+
+def _figure(found: _Found) -> str:
+    return f"{found.accuracy['scratchnet']:.3f}" if found.accuracy else "n/a"
+
+
+def _epoch(found: _Found) -> str:
+    from experiments.report.words import duration
+
+    medians = found.medians.get("scratchnet")
+    return duration(float(np.median(medians))) if medians else "n/a"
+
+
+def _settings(old: Trial, new: Trial) -> tuple[str, ...]:
+    before, after = (_flat(trial.to_dict()) for trial in (old, new))
+    keys = dict.fromkeys([*before, *after])
+    return tuple(
+        f"{key}: {before.get(key, 'none')}, then {after.get(key, 'none')}"
+        for key in keys
+        if key.split(".")[0] not in ("name", "reference") and before.get(key) != after.get(key)
+    )
+
+
+def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _machine(environment: Mapping[str, Any]) -> tuple[Any, Any]:
+    return environment.get("processor"), environment.get("cores")
+
+
+def _tables(run: RunResult) -> Tables:
+    from experiments.report.tables import Tables
+
+    paths = {name: run.folder / f"{name}.csv" for name in _NEEDED}
+    if not all(path.exists() for path in paths.values()):
+        return run.tables
+    found = {name: read_table(path, _NEEDED[name]) for name, path in paths.items()}
+    return Tables(**found, epochs=found["trials"][:0])
+
+
+_NEEDED: dict[str, Sequence[str]] = {
+    "trials": ("trial", "status", "verdict", *(f"{side}_test_accuracy" for side in _SIDES)),
+    "timings": ("trial", "implementation", "repeat", "seconds"),
+    "parity": ("trial", "step", "layer", "tensor", "verdict", "diagnosis"),
+}
+
+
+def name_of(folder: Path) -> str:
+    """Return what a run is called beside another one."""
+    return folder.resolve().name

@@ -1,0 +1,90 @@
+"""The page that holds two runs against each other."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from typing import Any
+
+from markupsafe import Markup
+
+from experiments.comparison import BETTER, WORSE, RunComparison, name_of
+from experiments.report.part import templates
+from experiments.report.words import Answer, times
+
+
+def render_comparison(comparison: RunComparison) -> str:
+    """Return the page as HTML."""
+    from experiments.report.charts import CONFIG, chart_library, chart_specifications
+
+    ratios = _ratios(comparison)
+    specifications = chart_specifications()
+    return (
+        templates()
+        .get_template("compare.html")
+        .render(
+            comparison=comparison,
+            before=name_of(comparison.before.folder),
+            after=name_of(comparison.after.folder),
+            answered=_answers(comparison),
+            kinds=sorted({trial.kind for trial in comparison.trials}),
+            across={"ratios": ratios},
+            words=_in_words(ratios),
+            charts={
+                "specifications": {"ratios": specifications["ratios"]},
+                "config": CONFIG,
+            },
+            library=Markup(chart_library()) if ratios else "",
+        )
+    )
+
+
+def _answers(comparison: RunComparison) -> list[Answer]:
+    questions = {
+        "parity": ("Is it still right?", "parity"),
+        "accuracy": ("Does it still learn as well?", "test accuracy"),
+        "time": ("Does it still cost the same?", "time per epoch"),
+    }
+    found = []
+    total = len(comparison.trials)
+    for aspect, (question, noun) in questions.items():
+        changes = [(trial, getattr(trial, aspect)) for trial in comparison.trials]
+        kinds = Counter(change.kind for _, change in changes)
+        worse, better = kinds[WORSE], kinds[BETTER]
+        sentence = (
+            f"In {worse or 'none'} of {total} trials {noun} is worse, in {better or 'none'} better."
+        )
+        first = next((pair for pair in changes if pair[1].kind == WORSE), None)
+        if first is not None:
+            trial, change = first
+            sentence += f" {trial.name}: {change.sentence}."
+        found.append(Answer(question, "No" if worse else "Yes", sentence, not worse))
+    return found
+
+
+def _ratios(comparison: RunComparison) -> list[dict[str, Any]]:
+    rows = []
+    for trial in comparison.trials:
+        ratio = trial.ratio
+        if ratio is None or not math.isfinite(ratio.ratio):
+            continue
+        known = math.isfinite(ratio.low) and math.isfinite(ratio.high) and ratio.low > 0
+        rows.append(
+            {
+                "trial": trial.name,
+                "ratio": float(f"{ratio.ratio:.4g}"),
+                "low": float(f"{ratio.low if known else ratio.ratio:.4g}"),
+                "high": float(f"{ratio.high if known else ratio.ratio:.4g}"),
+            }
+        )
+    return rows
+
+
+def _in_words(ratios: list[dict[str, Any]]) -> str:
+    if not ratios:
+        return ""
+    values = [row["ratio"] for row in ratios]
+    return (
+        f"Dots with intervals, log scale, for {len(ratios)} trials: new over old time per epoch, "
+        f"from {times(min(values))} to {times(max(values))}."
+    )

@@ -1,0 +1,189 @@
+"""Two runs, one beside the other: what counts as a regression, and what does not."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from experiments import compare
+from experiments.plan import Plan, Trial
+
+TABLE = {
+    "architecture": {
+        "units": [2, 3, 1],
+        "last_activation": "sigmoid",
+        "loss": "mean_squared_error",
+    },
+    "dataset": {"name": "moons", "n_samples": 200, "random_state": 0},
+    "epochs": 3,
+}
+TRIALS = [Trial.from_dict({"name": name, **TABLE, "seed": i}) for i, name in enumerate("abc")]
+
+
+def write(folder, *, verdicts="rounding", accuracy=0.9, factor=1.0, keras=1.0, **further):
+    """Write the tables of a run, all trials alike; `factor` is on scratchnet's seconds."""
+    folder.mkdir()
+    status = further.get("status", "finished")
+    plan = Plan("run", "", tuple(further.get("trials", TRIALS)))
+    names = [trial.name for trial in plan.trials]
+    (folder / "plan.toml").write_text(plan.to_toml())
+    machine = {"processor": further.get("processor", "P"), "cores": 2}
+    (folder / "environment.json").write_text(json.dumps(machine))
+    pd.DataFrame(
+        {
+            "trial": names,
+            "status": status,
+            "verdict": verdicts,
+            "scratchnet_test_accuracy": accuracy,
+            "keras_test_accuracy": 0.9,
+            "parameters": 13,
+        }
+    ).to_csv(folder / "trials.csv", index=False)
+    random = np.random.default_rng(0)
+    middles = {"scratchnet": 1e-3 * factor, "keras": 2e-2 * keras}
+    pd.DataFrame(
+        [
+            (name, side, repeat, epoch, middle * random.lognormal(0, 0.02))
+            for name in names
+            for side, middle in middles.items()
+            for repeat in (1, 2, 3)
+            for epoch in (1, 2)
+        ],
+        columns=["trial", "implementation", "repeat", "epoch", "seconds"],
+    ).to_csv(folder / "timings.csv", index=False)
+    pd.DataFrame(
+        [(name, "layer", 2, "dense_1", "bias_gradient", verdicts, "a sign") for name in names],
+        columns=["trial", "mode", "step", "layer", "tensor", "verdict", "diagnosis"],
+    ).to_csv(folder / "parity.csv", index=False)
+    pd.DataFrame({"trial": names}).to_csv(folder / "epochs.csv", index=False)
+    return folder
+
+
+@pytest.fixture
+def outcome(tmp_path, capsys):
+    """A function: status and output of comparing a run with another one."""
+
+    def compare_with(before=None, **after):
+        old = write(tmp_path / "old", **(before or {}))
+        new = write(tmp_path / "new", **after)
+        status = compare.main([str(old), str(new)])
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return compare_with
+
+
+def test_a_run_is_no_worse_than_itself(outcome, tmp_path):
+    status, out, err = outcome()
+    assert (status, err) == (0, "")
+    assert out.splitlines()[-1] == str(tmp_path / "new" / "compare-old.html")
+    assert " worse " not in out
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ({}, {"verdicts": "divergent"}, "a: parts from Keras now, which it did not before: step 2"),
+        ({}, {"status": "crashed"}, "a: crashes now"),
+        ({}, {"accuracy": 0.875}, "a: its test accuracy is 2.5 percentage points lower"),
+        ({}, {"factor": 2.0}, "a: an epoch takes scratchnet 2.00 times as long as before"),
+        (
+            {"verdicts": "chaos"},
+            {"verdicts": "chaos", "accuracy": 0.5},
+            "its test accuracy is 40 percentage points lower",
+        ),
+        (
+            {},
+            {"factor": 3.0, "keras": 1.0, "processor": "Q"},
+            "3.00 times as long",
+        ),
+    ],
+)
+def test_a_regression_is_named_and_gives_status_1(outcome, before, after, words):
+    status, out, err = outcome(before, **after)
+    assert (status, err) == (1, "")
+    assert words in out
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"verdicts": "divergent"}, {}),
+        ({"verdicts": "divergent"}, {"verdicts": "divergent"}),
+        ({"verdicts": "rounding"}, {"verdicts": "chaos"}),
+        ({"accuracy": 0.8}, {}),
+        # One of forty samples more or less, where rounding grows to chaos.
+        ({"verdicts": "chaos"}, {"verdicts": "chaos", "accuracy": 0.875}),
+        ({}, {"factor": 1.1}),
+        ({}, {"factor": 0.3}),
+        # A busy machine slows both sides down; a faster Keras does not slow scratchnet down.
+        ({}, {"factor": 3.0, "keras": 3.0}),
+        ({}, {"keras": 0.2}),
+        # Another processor is compared beside Keras only.
+        ({}, {"factor": 3.0, "keras": 3.0, "processor": "Q"}),
+    ],
+)
+def test_what_is_no_worse_is_no_regression(outcome, before, after):
+    status, out, err = outcome(before, **after)
+    assert (status, err) == (0, "")
+    assert " worse " not in out
+
+
+def test_improvements_and_other_settings_are_told(outcome):
+    longer = [Trial.from_dict(trial.to_dict() | {"epochs": 9}) for trial in TRIALS]
+    status, out, _ = outcome({"verdicts": "divergent"}, trials=longer)
+    assert status == 0
+    assert "a: is rounding now; it was divergent" in out
+    assert "a: other settings: epochs: 3, then 9" in out
+
+
+def test_trials_of_one_run_only_are_told(outcome):
+    status, out, _ = outcome(trials=TRIALS[1:])
+    assert status == 0
+    assert "old: a" in out
+
+
+def test_one_divergent_row_is_enough(tmp_path, capsys):
+    old, new = write(tmp_path / "old"), write(tmp_path / "new")
+    parity = pd.read_csv(new / "parity.csv")
+    parity.loc[1, "verdict"] = "divergent"
+    parity.to_csv(new / "parity.csv", index=False)
+    assert compare.main([str(old), str(new)]) == 1
+    assert "b: parts from Keras now" in capsys.readouterr().out
+
+
+def test_a_stored_run_needs_no_tables(tmp_path, moons_result, capsys):
+    from experiments.store import Store
+
+    folder = tmp_path / "stored"
+    store = Store(folder)
+    store.save(moons_result)
+    store.write_text("plan.toml", Plan("stored", "", (moons_result.trial,)).to_toml())
+    assert compare.main([str(folder), str(folder)]) == 0
+    assert "moons" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nowhere", "RUN"], "nowhere: no such folder"),
+        (["RUN", "EMPTY"], "has no plan.toml"),
+        (["RUN", "OTHER"], "no trial in common"),
+        (["RUN", "RUN", "--out", "RUN/none/page.html"], "cannot be written"),
+        (["RUN", "BROKEN"], "has no column 'repeat'"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(tmp_path, capsys, arguments, words):
+    write(tmp_path / "RUN")
+    (tmp_path / "EMPTY").mkdir()
+    write(tmp_path / "OTHER", trials=[Trial.from_dict({"name": "z", **TABLE})])
+    write(tmp_path / "BROKEN")
+    timings = pd.read_csv(tmp_path / "BROKEN" / "timings.csv")
+    timings.drop(columns="repeat").to_csv(tmp_path / "BROKEN" / "timings.csv", index=False)
+    arguments = [a if a.startswith("--") else str(tmp_path / a) for a in arguments]
+    assert compare.main(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert len(captured.err.splitlines()) == 1
+    assert words in captured.err
