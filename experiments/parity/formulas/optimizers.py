@@ -49,7 +49,9 @@ def _adam(
     number = w.precision.rounded
     rate = number(rule.learning_rate)
     if isinstance(rule, AdamW):
-        w = w - w * cast(w.precision, rule.weight_decay, on) * rate
+        # Keras on torch multiplies by 1 - weight_decay * learning_rate, which rounds once more.
+        other_form = w.precision.roundoff * w.size
+        w = (w - w * cast(w.precision, rule.weight_decay, on) * rate).widen(other_form)
     beta_1, beta_2 = (cast(w.precision, beta, on) for beta in (rule.beta_1, rule.beta_2))
     alpha = rate * (1 - beta_2.power(t)).sqrt() / (1 - beta_1.power(t))
     m = _moving(slots["momentum"], g, rule.beta_1)
