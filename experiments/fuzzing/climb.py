@@ -46,7 +46,7 @@ def climb(
         if found.failed:
             return found
         # Equal steps are taken too, to cross a plain.
-        if found.largest_ratio >= best.largest_ratio:
+        if found.height >= best.height:
             best = found
     return best
 

@@ -78,6 +78,14 @@ class CaseResult:
         """The largest of all ratios."""
         return max((ratio.ratio for ratio in self.ratios), default=0.0)
 
+    @property
+    def height(self) -> float:
+        """What a climb climbs: grows with the largest ratios of all kinds of tensors.
+
+        The largest alone stays where a number is flushed to 0, which reaches its bound exactly.
+        """
+        return sum(ratio.ratio**4 for ratio in self.ratios)
+
 
 @dataclass
 class Findings:
