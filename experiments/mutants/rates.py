@@ -47,7 +47,7 @@ def _alarm(name: str) -> Callable[[Outcome], bool]:
 
 def _fraction(outcomes: Sequence[Outcome], holds: Callable[[Outcome], bool]) -> str:
     count = sum(map(holds, outcomes))
-    return f"{count} of {len(outcomes)} ({share(outcomes, holds):.0%})"
+    return f"{count} of {len(outcomes)} ({share(outcomes, holds):.1%})"
 
 
 def _row(name: str, cells: Sequence[str]) -> str:
