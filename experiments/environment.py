@@ -47,7 +47,10 @@ def describe_environment() -> dict[str, Any]:
         "blas_threads_of_a_trial": "one where its matrix products are small, otherwise all",
         "dtype_policy": "each trial's dtype on every layer, loss and metric; Keras's floatx unused",
         "variables": {
-            name: value for name, value in sorted(os.environ.items()) if name.startswith(VARIABLES)
+            name: value
+            for name, value in sorted(os.environ.items())
+            # Terraform's variables begin like TensorFlow's.
+            if name.startswith(VARIABLES) and not name.startswith("TF_CLI_")
         },
     }
 

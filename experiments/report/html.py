@@ -265,7 +265,25 @@ def _documents(folder: Path) -> list[tuple[str, str]]:
 
 def _environment(environment: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return the environment as names and values for people."""
-    return [(name.replace("_", " "), _said(value)) for name, value in environment.items()]
+    return [
+        (
+            _NAMES.get(name, name.replace("_", " ")),
+            _libraries(value) if name == "blas" else _said(value),
+        )
+        for name, value in environment.items()
+    ]
+
+
+_NAMES = {"git_changes": "uncommitted changes", "blas": "BLAS and its threads"}
+
+
+def _libraries(found: Any) -> str:
+    """Return ``openblas 0.3.30, 2 threads; openmp, 2 threads``."""
+    said = []
+    for library in found if isinstance(found, Sequence) else []:
+        name = " ".join(str(library[k]) for k in ("internal_api", "version") if library.get(k))
+        said.append(f"{name}, {library.get('num_threads', 'unknown')} threads")
+    return "; ".join(said) or "none found"
 
 
 def _said(value: Any) -> str:

@@ -176,7 +176,7 @@ def trial_sentences(summary: Summary) -> list[tuple[str, str]]:
         )
         if not math.isnan(summary.gradient_ulps):
             said += (
-                f" Gradients differ by up to {quantity(summary.gradient_ulps)} units in the last "
+                f" Gradients differ by up to {_ulps(summary.gradient_ulps)} in the last "
                 f"place, and by up to {explained(summary.gradient_share)}."
             )
         sentences.append((summary.lockstep, said))
@@ -263,6 +263,10 @@ def explained(ratio: float) -> str:
     """Return ``40 % of what rounding can explain``, or how many times that it is."""
     between = " of" if ratio <= 9.995 else ""
     return f"{share(ratio)}{between} what rounding can explain"
+
+
+def _ulps(value: float) -> str:
+    return f"{quantity(value)} unit{'' if value == 1 else 's'}"
 
 
 def _count(number: int, noun: str) -> str:
