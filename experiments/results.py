@@ -167,6 +167,10 @@ class StoredResults(Mapping[str, TrialResult]):
     def __getitem__(self, name: str) -> TrialResult:
         return self._store.load(self.trials[name])
 
+    def __contains__(self, name: object) -> bool:
+        # Without reading it.
+        return name in self.trials
+
     def __iter__(self) -> Iterator[str]:
         return iter(self.trials)
 
@@ -258,6 +262,10 @@ class TableResults(Mapping[str, TrialResult]):
             return _result(trial, {table: parts[name] for table, parts in self._parts.items()})
         except KeyError:
             raise StoreError(f"{self.folder}: a table has no row of {name}") from None
+
+    def __contains__(self, name: object) -> bool:
+        # Without reading it.
+        return name in self.trials
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.trials)

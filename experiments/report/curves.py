@@ -75,8 +75,17 @@ def thin_timings(measured: Sequence[EpochSeconds], most: int = TIMINGS) -> dict[
 
 def numbers(values: NDArray[Any], digits: int) -> list[float | None]:
     """Return a list for JSON: rounded to some significant digits, None for what is not finite."""
+    values = np.asarray(values, np.float64)
+    with np.errstate(all="ignore"):
+        places = digits - 1 - np.floor(np.log10(np.abs(values)))
+        scale = 10.0 ** np.abs(places)
+        # A whole number over a power of ten is the double that is written with so few digits.
+        wholes = np.rint(np.where(places >= 0, values * scale, values / scale))
+        rounded = np.where(places >= 0, wholes / scale, wholes * scale)
+    rounded = np.where(np.isfinite(rounded), rounded, values)
     return [
-        float(f"{value:.{digits}g}") if np.isfinite(value) else None for value in values.tolist()
+        value if known else None
+        for value, known in zip(rounded.tolist(), np.isfinite(rounded).tolist(), strict=True)
     ]
 
 

@@ -225,8 +225,8 @@ def _write_part(part: Part, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     arguments = [part.summary.name, part.html, part.data]
     text = ", ".join(json.dumps(value, separators=(",", ":")) for value in arguments)
-    with whole_file(folder / f"{part.summary.name}.js") as path:
-        path.write_text(f"receivePart({text});\n", encoding="utf-8")
+    path = folder / f"{part.summary.name}.js"
+    path.write_text(f"receivePart({text});\n", encoding="utf-8")
 
 
 _FILES = (

@@ -107,7 +107,7 @@ def make_part(
         Names of the trial's pictures and their paths, relative to the page.
     thin
         Whether to leave out what a run of many trials can do without: half of the points of the
-        curves, and all but two looks at the decision boundaries.
+        curves, all but two looks at the decision boundaries, and tensors that are no gradients.
     """
     command = rerun_command(trial, folder)
     template = templates().get_template("trial.html")
@@ -119,7 +119,7 @@ def make_part(
     data: dict[str, Any] = {
         "curves": thin_curves(result, POINTS // 2 if thin else POINTS),
         "seconds": thin_timings(result.seconds_per_epoch),
-        "agreement": agreement(result.parity),
+        "agreement": agreement([row for row in result.parity if not thin or _matters(row)]),
     }
     if result.boundary is not None:
         data["boundary"] = boundary_data(trial, result.boundary, 2 if thin else None)
@@ -132,6 +132,7 @@ def make_part(
         loss_unit=loss_unit(trial),
         identical=not loss_difference(result).any(),
         data=data,
+        thin=thin,
         classes=_class_legend(trial, data),
         architecture=draw_architecture(trial.architecture),
         remarks=_remarks(result.parity, summary.first_divergence),
@@ -159,6 +160,8 @@ def rerun_command(trial: Trial, folder: Path) -> str:
 def write_rerun_plan(trial: Trial, run: str, folder: Path) -> None:
     """Write the plan that `rerun_command` names: this trial and nothing else."""
     path = folder / "trials" / trial.key / "plan.toml"
+    if path.exists():
+        return  # The folder's name is a hash of what stands in it.
     path.parent.mkdir(parents=True, exist_ok=True)
     plan = Plan(f"{run}-{trial.name}", f"One trial of the run {run}.", (trial,))
     with whole_file(path) as temporary:
@@ -208,6 +211,11 @@ def agreement(rows: Sequence[ParityRow]) -> dict[str, Any]:
             ],
         }
     return {"modes": modes, "first": _first(rows)}
+
+
+def _matters(row: ParityRow) -> bool:
+    """Whether a comparison is one of a gradient or of the loss, or off."""
+    return row.tensor.endswith("gradient") or row.tensor == "loss" or row.verdict == "divergent"
 
 
 def _drawable(value: float) -> float:

@@ -156,7 +156,7 @@
   function agreement(figure, data) {
     const chosen = (name) => figure.querySelector(`[name^=${name}-]:checked`)?.value;
     const show = () => {
-      const measure = chosen("measure"), all = figure.querySelector("[name^=all-]").checked;
+      const measure = chosen("measure"), all = figure.querySelector("[name^=all-]")?.checked ?? false;
       const mode = data.modes[chosen("mode")] ? chosen("mode") : Object.keys(data.modes)[0];
       const map = data.modes[mode];
       const shown = map.rows.filter((row) => all || /gradient$|^loss$/.test(row.tensor)

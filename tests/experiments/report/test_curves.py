@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from experiments.epoch_seconds import EpochSeconds
-from experiments.report.curves import thin_curves, thin_timings
+from experiments.report.curves import numbers, thin_curves, thin_timings
 from scratchnet.training import History
 
 
@@ -62,3 +62,14 @@ def test_many_timings_become_quantiles():
     found = thin_timings(rows, most=11)
     assert found["scratchnet"] == pytest.approx([1 + 0.1 * i for i in range(11)])
     assert found["keras"] == []
+
+
+def test_numbers_keep_so_many_digits_and_no_more():
+    values = [0.123456, -98765.4, 1e-17 / 3, 2 / 3 * 1e30, 0.0, 5e-324, 100.0]
+    found = numbers(np.array(values), 3)
+    assert found == [0.123, -98800.0, 3.33e-18, 6.67e29, 0.0, 5e-324, 100.0]
+    assert all(len(repr(number)) < 10 for number in found)
+
+
+def test_what_is_no_number_becomes_none():
+    assert numbers(np.array([np.nan, 1.25, -np.inf]), 2) == [None, 1.2, None]
