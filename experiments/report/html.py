@@ -50,6 +50,7 @@ _MANY = 200
 """Of more trials than that, each shows less."""
 
 _DOCUMENTS = {
+    "report.md": "this page",
     "results.md": "the columns of the tables",
     "verdicts.md": "verdicts and bounds",
     "timing.md": "timing",
