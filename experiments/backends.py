@@ -123,8 +123,8 @@ def _pair(sides: str) -> Pair:
 def _compare(plan: Plan, pair: Pair) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """Compare every trial; return a row for each, and why others crashed."""
     rows, crashed = [], {}
-    names = [pair.first, pair.second, *_arbiters(pair)]
-    with _progress(len(plan.trials)) as on_done, _processes(names) as processes:
+    with _progress(len(plan.trials)) as on_done, ExitStack() as stack:
+        processes = Processes(stack)
         for trial in plan.trials:
             try:
                 rows.append(_row(trial, pair, _judged(trial, pair, processes)))
@@ -135,62 +135,85 @@ def _compare(plan: Plan, pair: Pair) -> tuple[list[dict[str, Any]], dict[str, st
     return rows, crashed
 
 
-def _arbiters(pair: Pair) -> list[str]:
-    """Return the other backends that are installed."""
-    from experiments.parity.pair import SCRATCHNET
-    from experiments.plan import PlanError, check_backend
-    from scratchnet.conventions import CONVENTIONS
+class Processes:
+    """A process for each backend of Keras, started when it is first asked for.
 
-    found = [] if SCRATCHNET in (pair.first, pair.second) else [SCRATCHNET]
-    for backend in CONVENTIONS:
-        if backend not in (pair.first, pair.second):
-            try:
-                check_backend(backend)
-            except PlanError:
-                continue
-            found.append(backend)
-    return found
+    Parameters
+    ----------
+    stack
+        Ends them.
+    """
 
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+        self._pools: dict[str, ProcessPoolExecutor] = {}
 
-@contextmanager
-def _processes(names: Sequence[str]) -> Iterator[dict[str, ProcessPoolExecutor]]:
-    """Start a process for each backend of Keras among the names."""
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
+    def traces(
+        self, names: Sequence[str], trial: Trial, starts: Sequence[Snapshot]
+    ) -> list[dict[str, StepTrace]]:
+        """Let implementations take the same steps: for each step, the traces by name."""
+        from experiments.parity.pair import SCRATCHNET, trace_scratchnet
 
-    from experiments.parity.pair import SCRATCHNET
-    from experiments.quiet import start_keras
-
-    context = multiprocessing.get_context("spawn")
-    with ExitStack() as stack:
-        yield {
-            name: stack.enter_context(
-                ProcessPoolExecutor(1, context, initializer=start_keras, initargs=(name,))
-            )
+        waiting = {
+            name: self._pool(name).submit(keras_traces, name, trial, starts)
             for name in names
             if name != SCRATCHNET
         }
+        found = {name: future.result() for name, future in waiting.items()}
+        if SCRATCHNET in names:
+            parts = (trial.architecture, trial.dtype, trial.optimizer)
+            found[SCRATCHNET] = [trace_scratchnet(*parts, start) for start in starts]
+        return [{name: steps[i] for name, steps in found.items()} for i in range(len(starts))]
+
+    def _pool(self, backend: str) -> ProcessPoolExecutor:
+        import multiprocessing
+        from concurrent.futures import ProcessPoolExecutor
+
+        from experiments.quiet import start_keras
+
+        if backend not in self._pools:
+            context = multiprocessing.get_context("spawn")
+            pool = ProcessPoolExecutor(1, context, initializer=start_keras, initargs=(backend,))
+            self._pools[backend] = self._stack.enter_context(pool)
+        return self._pools[backend]
 
 
-def _judged(
-    trial: Trial, pair: Pair, processes: Mapping[str, ProcessPoolExecutor]
-) -> list[PairJudgement]:
-    """Let every implementation take the same steps, and compare."""
-    from experiments.parity.pair import SCRATCHNET, judge_pair, trace_scratchnet
+def _judged(trial: Trial, pair: Pair, processes: Processes) -> list[PairJudgement]:
+    """Let both implementations take the same steps and compare; ask others where they part."""
+    from experiments.parity.pair import judge_pair
     from experiments.snapshots import snapshots
     from experiments.trial import snapshot_epochs
 
     starts = snapshots(trial, snapshot_epochs(trial.epochs))
-    waiting = {
-        name: pool.submit(keras_traces, name, trial, starts) for name, pool in processes.items()
-    }
     parts = (trial.architecture, trial.dtype, trial.optimizer)
-    traces = {name: future.result() for name, future in waiting.items()}
-    traces[SCRATCHNET] = [trace_scratchnet(*parts, start) for start in starts]
-    return [
-        judge_pair(pair, *parts, start, {name: steps[i] for name, steps in traces.items()})
-        for i, start in enumerate(starts)
+    taken = processes.traces([pair.first, pair.second], trial, starts)
+    judgements = [
+        judge_pair(pair, *parts, start, traces) for start, traces in zip(starts, taken, strict=True)
     ]
+    for i, judgement in enumerate(judgements):
+        if judgement.step.first_divergence is not None:
+            (others,) = processes.traces(_arbiters(pair), trial, [starts[i]])
+            judgements[i] = judge_pair(pair, *parts, starts[i], {**taken[i], **others})
+            break
+    return judgements
+
+
+def _arbiters(pair: Pair) -> list[str]:
+    """Return the other implementations that are installed."""
+    from experiments.parity.pair import IMPLEMENTATIONS, SCRATCHNET
+    from experiments.plan import PlanError, check_backend
+
+    found = []
+    for name in IMPLEMENTATIONS:
+        if name in (pair.first, pair.second):
+            continue
+        try:
+            if name != SCRATCHNET:
+                check_backend(name)
+        except PlanError:
+            continue
+        found.append(name)
+    return found
 
 
 def keras_traces(backend: str, trial: Trial, starts: Sequence[Snapshot]) -> list[StepTrace]:

@@ -1,0 +1,177 @@
+"""The fuzzer: what it draws, finds, makes small, saves and climbs."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from experiments import fuzz, run
+from experiments.fuzzing.cases import draw_case
+from experiments.fuzzing.climb import climb, written_out
+from experiments.fuzzing.judge import Judge
+from experiments.fuzzing.shrink import shrink
+from experiments.plan import Plan, load_plan
+from experiments.random_data import VALUES
+from experiments.trial import load_data
+from scratchnet.activations import ACTIVATIONS, Activation, tanh
+from scratchnet.losses import LOSSES
+from scratchnet.optimizers import OPTIMIZERS, SGD
+
+
+def test_a_case_depends_on_its_numbers_alone():
+    assert draw_case(3, 17, "tensorflow") == draw_case(3, 17, "tensorflow")
+    assert draw_case(3, 17, "tensorflow") != draw_case(3, 18, "tensorflow")
+    assert draw_case(3, 17, "tensorflow") != draw_case(4, 17, "tensorflow")
+
+
+def test_cases_cover_the_catalogue():
+    cases = [draw_case(0, index, "tensorflow") for index in range(300)]
+    layers = [layer for case in cases for layer in case.architecture.layers]
+    assert {layer.activation for layer in layers} == set(ACTIVATIONS)
+    assert {layer.use_bias for layer in layers} == {True, False}
+    assert {case.architecture.loss for case in cases} == set(LOSSES)
+    assert {type(case.optimizer) for case in cases} == set(OPTIMIZERS.values())
+    assert {case.dtype for case in cases} == {"float32", "float64"}
+    assert {case.dataset.parameters["values"] for case in cases} == set(VALUES)
+    assert {len(case.architecture.layers) for case in cases} == {1, 2, 3, 4}
+    scales = [case.dataset.parameters["scale"] for case in cases]
+    assert min(scales) < 1e-20
+    assert max(scales) > 1e20
+
+
+@pytest.mark.parametrize("index", range(20))
+def test_a_case_goes_through_a_plan_unchanged(index, tmp_path):
+    case = draw_case(1, index, "tensorflow")
+    for trial in (case, written_out(case)):
+        path = tmp_path / "case.toml"
+        path.write_text(Plan("case", "", (trial,)).to_toml())
+        (read,) = load_plan(path).trials
+        assert read == trial
+
+
+def test_written_out_data_are_the_drawn_ones():
+    case = draw_case(1, 0, "tensorflow")
+    drawn, written = load_data(case), load_data(written_out(case))
+    rows = {tuple(row) for row in drawn.x_train} | {tuple(drawn.x_test[0])}
+    assert {tuple(row) for row in np.concatenate([written.x_train, written.x_test])} == rows
+
+
+def test_some_cases_find_nothing_and_say_so_in_json(tmp_path, capsys):
+    status = fuzz.main(["--count", "12", "--jobs", "1", "--json", "--out", str(tmp_path)])
+    report = json.loads(capsys.readouterr().out)
+    assert status == 0
+    assert sum(report["verdicts"].values()) == report["cases"] == 12
+    assert report["failures"] == 0
+    assert 0 < report["largest_ratios"][0]["ratio"] <= 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_report_for_people_counts_the_verdicts(tmp_path, capsys):
+    assert fuzz.main(["--count", "2", "--jobs", "1", "--out", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    assert "2 cases of seed 0 against Keras on tensorflow" in printed
+    assert "divergent" in printed
+
+
+def wrong_backward(z, a, da, dz, row):
+    """The derivative of tanh without its square."""
+    dz[...] = da * (1 - a)
+
+
+def test_a_planted_mistake_is_found_made_small_and_repeated(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(ACTIVATIONS, "tanh", Activation("tanh", tanh, wrong_backward))
+    status = fuzz.main(["--count", "8", "--jobs", "1", "--json", "--out", str(tmp_path)])
+    report = json.loads(capsys.readouterr().out)
+    assert status == 1
+    assert report["failures"] >= 1
+    (failure,) = [
+        found
+        for found in report["smallest_failures"]
+        if "pre_activation_gradient" in found["sentence"]
+    ][:1]
+    (trial,) = load_plan(Path(failure["plan"])).trials
+    # One unit of tanh on one sample shows it.
+    assert [layer.activation for layer in trial.architecture.layers].count("tanh") == 1
+    assert max(shape[0] for shape in trial.architecture.shapes()) <= 2
+    assert trial.epochs == 1
+    assert trial.optimizer == SGD()
+    # The plan repeats it, and is well once the mistake is mended.
+    arguments = [failure["plan"], "--out", str(tmp_path / "run"), "--fresh"]
+    assert run.main(arguments) == 1
+    monkeypatch.undo()
+    assert run.main(arguments) == 0
+
+
+def test_shrinking_keeps_what_fails_and_nothing_else():
+    case = next(
+        case
+        for case in (draw_case(0, index, "tensorflow") for index in range(100))
+        if len(case.architecture.layers) == 4 and "relu" in activations(case)
+    )
+    smallest = shrink(case, lambda trial: "relu" in activations(trial))
+    assert smallest.architecture.input_shape == (1,)
+    assert activations(smallest).count("relu") == 1
+    assert len(smallest.architecture.layers) <= 2
+    assert smallest.dataset.parameters["n_samples"] == 2
+    assert smallest.optimizer == SGD()
+    assert (smallest.batch_size, smallest.shuffle_seed, smallest.seed) == (None, None, 0)
+
+
+def test_shrinking_leaves_a_case_that_cannot_be_smaller():
+    case = draw_case(0, 5, "tensorflow")
+    assert shrink(case, lambda _: False) == case
+
+
+def test_shrinking_shortens_numbers_that_are_written_out():
+    case = written_out(draw_case(0, 5, "tensorflow"))
+    first = case.dataset.parameters["x"][0][0]
+    smallest = shrink(case, lambda trial: trial.dataset.parameters["x"][0][0] != 0)
+    assert len(repr(smallest.dataset.parameters["x"][0][0])) < len(repr(first))
+
+
+def activations(trial):
+    return [layer.activation for layer in trial.architecture.layers]
+
+
+def test_a_climb_ends_no_lower_than_it_began():
+    judge = Judge()
+    start = judge(draw_case(0, 2, "tensorflow"))
+    end = climb(start, judge, steps=15, seed=1)
+    assert end.verdict in ("rounding", "undecidable")
+    assert end.height >= judge(climb(start, judge, steps=0, seed=1).trial).height
+
+
+def test_a_case_that_crashes_is_reported_and_ends_with_3(tmp_path, capsys, monkeypatch):
+    def broken(*_):
+        raise ZeroDivisionError("planted")
+
+    for name in ACTIVATIONS:
+        monkeypatch.setitem(ACTIVATIONS, name, Activation(name, broken, broken))
+    status = fuzz.main(["--count", "1", "--jobs", "1", "--json", "--out", str(tmp_path)])
+    report = json.loads(capsys.readouterr().out)
+    assert status == 3
+    assert report["verdicts"] == {"crashed": 1}
+    assert report["smallest_failures"][0]["sentence"] == "ZeroDivisionError: planted"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--backend", "jaks"], "backend = 'jaks'; expected one of"),
+        (["--out", "/proc/nowhere"], "choose a folder with --out"),
+    ],
+)
+def test_bad_input_is_one_line(arguments, message, capsys):
+    assert fuzz.main(arguments) == 2
+    printed = capsys.readouterr().err
+    assert message in printed
+    assert printed.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [["--count", "-1"], ["--jobs", "0"], ["--seed", "x"]])
+def test_a_number_that_cannot_be_is_refused(arguments, capsys):
+    with pytest.raises(SystemExit) as end:
+        fuzz.main(arguments)
+    assert end.value.code == 2
+    assert "expected a" in capsys.readouterr().err

@@ -1,0 +1,180 @@
+"""Keras on JAX and torch: a process for each, in which a step and a training are compared."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from keras_baseline.model import build
+from keras_baseline.tracing import KerasStep
+from keras_baseline.training import train
+from scratchnet import SGD, Architecture, BatchOrder, Dense
+
+ROOT = Path(__file__).parent.parent.parent
+BACKENDS = ["jax", "torch"]
+
+PROGRAM = """
+import json, sys
+import numpy as np
+from keras_baseline.model import build
+from keras_baseline.tracing import KerasStep
+from keras_baseline.training import fit_seconds, train
+from keras_baseline.weights import set_weights
+from experiments.parity.verdict import judge_snapshot
+from experiments.parity.trace import Snapshot
+from scratchnet import *
+from scratchnet.activations import ACTIVATIONS
+from scratchnet.losses import LOSSES
+from scratchnet.optimizers import OPTIMIZERS
+
+backend, told = sys.argv[1], {"verdicts": {}, "missing": [], "histories": []}
+random = np.random.RandomState(0)
+rules = [SGD(), SGD(momentum=0.9), SGD(momentum=0.9, nesterov=True),
+         *(made() for name, made in OPTIMIZERS.items() if name != "sgd")]
+hidden = [*ACTIVATIONS, *ACTIVATIONS]
+pairs = [
+    ("binary_crossentropy", "sigmoid"), ("binary_crossentropy", "linear"),
+    ("categorical_crossentropy", "softmax"), ("categorical_crossentropy", "sigmoid"),
+    ("sparse_categorical_crossentropy", "softmax"), ("sparse_categorical_crossentropy", "relu"),
+    ("mean_squared_error", "linear"), ("mean_squared_error", "tanh"),
+]
+for i, (loss, last) in enumerate(pairs):
+    for dtype in ("float32", "float64"):
+        layers = (Dense(4, hidden[i]), Dense(3, last))
+        architecture = Architecture((2,), layers, loss, backend)
+        rule = rules[i % len(rules)]
+        network = Network(architecture, seed=1, dtype=dtype)
+        # Outputs that are taken for probabilities are to be positive.
+        weights = network.weights
+        weights["dense_2/bias"] += 0.5
+        network.set_weights(weights)
+        state = OptimizerState(rule, network.parameters, backend=backend)
+        x = 0.3 * random.randn(5, 2).astype(dtype)
+        y = random.randint(0, 3, (5, 1)).astype("int64")
+        if not LOSSES[loss].sparse:
+            y = np.eye(3, dtype=dtype)[y[:, 0]]
+        network.train_step(x, y, state)
+        slots = {f"{name}_{slot}": values for slot, flat in state.slots.items()
+                 for name, values in network.parameters.named(flat).items()}
+        snapshot = Snapshot(1, network.weights, slots, x, y)
+        step = KerasStep(architecture, dtype, rule)
+        for row in judge_snapshot(network, step, snapshot).rows:
+            if row.verdict not in ("identical", "rounding"):
+                place = f"{loss} {last} {dtype} {row.mode} {row.layer} {row.tensor}"
+                told["verdicts"][place] = row.diagnosis
+        traced = step.trace(snapshot.weights, x, y, slots, 1)
+        network.set_weights(snapshot.weights)
+        own = network.trace_step(x, y, state).tensors
+        told["missing"] += sorted(set(own) ^ set(traced.tensors))
+        plain_loss, plain = step.loss_and_gradients(snapshot.weights, x, y)
+        for name, gradient in plain.items():
+            if not np.allclose(gradient, traced.tensors[f"{name}_gradient"], rtol=1e-5):
+                told["missing"].append(f"{loss} {last} {dtype} {name}")
+
+for dtype in ("float32", "float64"):
+    architecture = Architecture(
+        (2,), (Dense(4, "tanh"), Dense(3, "softmax")), "sparse_categorical_crossentropy", backend)
+    network = Network(architecture, seed=1, dtype=dtype)
+    x, y = random.randn(20, 2).astype(dtype), random.randint(0, 3, (20, 1))
+    model = build(architecture, dtype)
+    set_weights(model, network.weights)
+    order = BatchOrder(20, 8, shuffle_seed=3)
+    rule, data = Adam(0.01), (x[:7], y[:7])
+    state = OptimizerState(rule, network.parameters, backend=backend)
+    ours = fit(network, x, y, optimizer=state, epochs=6, batch_size=8, shuffle_seed=3,
+               validation_data=data)
+    twin = train(model, architecture, dtype, rule, x, y, order=order, epochs=6,
+                 validation_data=data)
+    told["histories"].append([[getattr(side, curve) for side in (ours, twin)]
+        for curve in ("loss", "val_loss", "accuracy", "val_accuracy")])
+    seconds = fit_seconds(build(architecture, dtype), architecture, dtype, rule, x, y, order=order,
+                          epochs=2)
+    told["timed"] = len(seconds)
+told["loaded"] = sorted({"tensorflow", "jax", "torch"} & set(sys.modules))
+print(json.dumps(told))
+"""
+
+
+def run_on(backend, program, **variables):
+    return subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program, backend],
+        cwd=ROOT,
+        env={**os.environ, "KERAS_BACKEND": backend, **variables},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+
+
+@pytest.fixture(scope="module", params=BACKENDS)
+def told(request):
+    """What the program says on each backend."""
+    if importlib.util.find_spec(request.param) is None:
+        pytest.skip(f"{request.param} is not installed (pip install '.[peers]')")
+    done = run_on(request.param, PROGRAM, JAX_ENABLE_X64="1")
+    assert done.returncode == 0, done.stderr
+    return {"backend": request.param, **json.loads(done.stdout.splitlines()[-1])}
+
+
+def test_every_step_agrees_with_scratchnet_to_rounding(told):
+    assert told["verdicts"] == {}
+
+
+def test_every_tensor_is_traced_and_gradients_are_those_of_the_plain_model(told):
+    assert told["missing"] == []
+
+
+@pytest.mark.parametrize("curve", range(4), ids=["loss", "val_loss", "accuracy", "val_accuracy"])
+def test_training_takes_the_same_batches_and_reports_in_the_same_meaning(told, curve):
+    for history in told["histories"]:
+        ours, twin = history[curve]
+        # Six epochs amplify float32's rounding little; a wrong batch changes the second digit.
+        assert twin == pytest.approx(ours, rel=1e-4)
+
+
+def test_model_fit_is_timed_epoch_by_epoch(told):
+    assert told["timed"] == 2
+
+
+def test_no_other_backend_is_loaded(told):
+    assert "tensorflow" not in told["loaded"]
+    assert told["backend"] in told["loaded"]
+
+
+def test_float64_on_jax_without_its_switch_is_refused():
+    if importlib.util.find_spec("jax") is None:
+        pytest.skip("jax is not installed (pip install '.[peers]')")
+    program = """
+from keras_baseline.backends import active
+active("float32")
+try:
+    active("float64")
+except RuntimeError as error:
+    print(error)
+"""
+    done = run_on("jax", program, JAX_ENABLE_X64="0")
+    assert done.stdout == "float64 on JAX: set JAX_ENABLE_X64=1 before Keras is imported\n"
+
+
+def test_a_network_of_another_backend_is_refused():
+    architecture = Architecture((1,), (Dense(1),), "mean_squared_error", backend="jax")
+    message = "backend = 'jax', but Keras runs on 'tensorflow'; set KERAS_BACKEND=jax"
+    with pytest.raises(RuntimeError, match=message):
+        KerasStep(architecture, "float32")
+    x = BatchOrder(1)
+    with pytest.raises(RuntimeError, match=message):
+        train(
+            build(architecture, "float32"),
+            architecture,
+            "float32",
+            SGD(),
+            None,
+            None,
+            order=x,
+            epochs=1,
+            validation_data=(None, None),
+        )
