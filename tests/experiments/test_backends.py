@@ -25,6 +25,31 @@ def test_implementations_agree_on_the_quick_plan(sides, capsys):
         assert 0 < row["largest_ratio"] <= 1
 
 
+SATURATED = """
+[[trials]]
+name = "saturated"
+epochs = 1
+dataset = { name = "random", n_samples = 20, scale = 1000.0, test_fraction = 0.5, stratify = false }
+architecture = { units = [2, 1], last_activation = "sigmoid", loss = "binary_crossentropy" }
+"""
+
+
+def test_a_loss_on_logits_and_a_clipped_one_part_where_outputs_saturate(tmp_path, capsys):
+    if importlib.util.find_spec("torch") is None:
+        pytest.skip("torch is not installed (pip install '.[peers]')")
+    plan = tmp_path / "saturated.toml"
+    plan.write_text(SATURATED)
+    assert backends.main([str(plan), "--sides", "tensorflow,torch", "--json"]) == 1
+    (row,) = json.loads(capsys.readouterr().out)
+    first = row["first_divergence"]
+    assert first["tensor"] == "pre_activation_gradient"
+    # Clipping stops the gradient; the logits keep it.
+    assert first["ours"] != 0
+    assert first["twin"] == 0
+    # scratchnet follows torch's conventions here.
+    assert row["arbiters"]["scratchnet"] == "torch"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
