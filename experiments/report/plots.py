@@ -176,9 +176,11 @@ def _draw_difference(axes: Axes, result: TrialResult, unit: str) -> None:
         axes.text(0.5, 0.6, said, ha="center", transform=axes.transAxes)
         return
     axes.set_yscale("log")
-    axes.set_ylim(np.nanmin(shown) / 3, np.nanmax(shown) * 60)
+    lowest, highest = np.nanmin(shown) / 3, 3 * np.nanmax(shown)
+    # The upper third is the legend's.
+    axes.set_ylim(lowest, highest * (highest / lowest) ** 0.4)
     if width is not None:
-        bottom = np.full(len(epochs), np.nanmin(shown) / 3)
+        bottom = np.full(len(epochs), lowest)
         axes.fill_between(
             epochs,
             bottom,
@@ -187,9 +189,8 @@ def _draw_difference(axes: Axes, result: TrialResult, unit: str) -> None:
             linewidth=0,
             label="one-ulp perturbations reach this far",
         )
-    axes.plot(
-        epochs[: len(gap)], _positive(gap), color="#222222", linewidth=0.8, label="difference"
-    )
+    # Points, because epochs of equal losses leave gaps that would hide a lone difference.
+    axes.plot(epochs, _positive(gap), ".", color="#222222", markersize=2, label="of training loss")
     axes.legend(loc="upper left", ncols=2)
 
 
