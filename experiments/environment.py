@@ -22,7 +22,17 @@ PACKAGES = (
     "torch",
 )
 # By the beginnings of their names.
-VARIABLES = ("OMP_", "OPENBLAS_", "MKL_", "BLIS_", "TF_", "XLA_", "KERAS_", "CUDA_VISIBLE_DEVICES")
+VARIABLES = (
+    "OMP_",
+    "OPENBLAS_",
+    "MKL_",
+    "BLIS_",
+    "TF_",
+    "XLA_",
+    "JAX_",
+    "KERAS_",
+    "CUDA_VISIBLE_DEVICES",
+)
 
 
 def describe_environment() -> dict[str, Any]:
