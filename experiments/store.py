@@ -183,8 +183,11 @@ def _sources() -> str:
     paths = [
         *(root.parent / "scratchnet").rglob("*.py"),
         *(root.parent / "keras_baseline").rglob("*.py"),
-        *(root / "parity").glob("*.py"),
-        *(root / name for name in ("trial.py", "datasets.py", "epoch_seconds.py")),
+        *(root / "parity").rglob("*.py"),
+        *(
+            root / name
+            for name in ("trial.py", "datasets.py", "random_data.py", "epoch_seconds.py")
+        ),
     ]
     digest = hashlib.sha256()
     for path in sorted(paths):
