@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from experiments.exit_status import ALL_WELL, BAD_INPUT, CRASHED, INTERRUPTED, REGRESSED
 from experiments.peers import DEFAULT_PEERS, OURS, PEERS
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from experiments.workloads import Workload
 
 PROJECT = Path(__file__).parent.parent
-
-OK, REGRESSED, BAD_INPUT, CRASHED, INTERRUPTED = 0, 1, 2, 3, 130
 
 
 class BadInput(Exception):  # noqa: N818
@@ -43,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = _parse(arguments)
         if options.list:
             _list()
-            return OK
+            return ALL_WELL
         return _run(options)
     except BadInput as error:
         print(f"experiments.bench: {error}", file=sys.stderr)
@@ -206,7 +205,7 @@ def _run_studies(options: argparse.Namespace, out: Path, threads: int) -> int:
     for failure in failures:
         print(failure, file=sys.stderr)
     _write_json(results, options.json)
-    return _end(out, interrupted, CRASHED if failures else OK)
+    return _end(out, interrupted, CRASHED if failures else ALL_WELL)
 
 
 def _write_json(results: dict[str, Any], path: str | None) -> None:
@@ -255,7 +254,7 @@ def _status(results: dict[str, Any]) -> int:
     slower = any(row["verdict"] == "slower" for row in results["against"])
     if slower or "differs" in kinds:
         return REGRESSED
-    return CRASHED if "crashed" in kinds else OK
+    return CRASHED if "crashed" in kinds else ALL_WELL
 
 
 def _chosen_workloads(names: list[str] | None) -> list[Workload]:

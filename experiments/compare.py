@@ -8,20 +8,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from experiments.exit_status import ALL_WELL, BAD_INPUT, REGRESSED, unless_interrupted
+
 if TYPE_CHECKING:
     from experiments.comparison import RunComparison
-
-ALL_WELL, REGRESSED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
     options = _parser().parse_args(arguments)
-    try:
-        return _compare(options)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return INTERRUPTED
+    return unless_interrupted(lambda: _compare(options))
 
 
 def _parser() -> argparse.ArgumentParser:

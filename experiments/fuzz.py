@@ -16,13 +16,13 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from experiments.exit_status import ALL_WELL, BAD_INPUT, CRASHED, DIVERGENT, unless_interrupted
+
 if TYPE_CHECKING:
     from experiments.fuzzing.results import CaseResult, Findings
     from experiments.fuzzing.work import Task
 
 PROJECT = Path(__file__).parent.parent
-
-ALL_WELL, DIVERGENT, BAD_INPUT, CRASHED, INTERRUPTED = 0, 1, 2, 3, 130
 
 MOST_SHRUNK = 10
 CLIMBS = 8
@@ -35,11 +35,7 @@ RunTasks = Callable[[str, "Sequence[Task]"], "Iterator[CaseResult]"]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
     options = _parser().parse_args(arguments)
-    try:
-        return _fuzz(options)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return INTERRUPTED
+    return unless_interrupted(lambda: _fuzz(options))
 
 
 def _fuzz(options: argparse.Namespace) -> int:

@@ -13,6 +13,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from experiments.exit_status import (
+    ALL_WELL,
+    BAD_INPUT,
+    CRASHED,
+    DIVERGENT,
+    INTERRUPTED,
+    unless_interrupted,
+)
+
 if TYPE_CHECKING:
     from rich.progress import Progress
     from rich.table import Table
@@ -25,17 +34,11 @@ if TYPE_CHECKING:
 PROJECT = Path(__file__).parent.parent
 DEFAULT_PLAN = PROJECT / "plans" / "article.toml"
 
-ALL_WELL, DIVERGENT, BAD_INPUT, CRASHED, INTERRUPTED = 0, 1, 2, 3, 130
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
     options = _parser().parse_args(arguments)
-    try:
-        return _run(options)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return INTERRUPTED
+    return unless_interrupted(lambda: _run(options))
 
 
 def _run(options: argparse.Namespace) -> int:

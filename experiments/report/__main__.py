@@ -7,19 +7,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-PROJECT = Path(__file__).parents[2]
+from experiments.exit_status import ALL_WELL, BAD_INPUT, unless_interrupted
 
-WRITTEN, BAD_INPUT, INTERRUPTED = 0, 2, 130
+PROJECT = Path(__file__).parents[2]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
     options = _parser().parse_args(arguments)
-    try:
-        return _report(options)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return INTERRUPTED
+    return unless_interrupted(lambda: _report(options))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -72,7 +68,7 @@ def _report(options: argparse.Namespace) -> int:
     for name, why in run.missing.items():
         print(f"{name}: {why.status}: {why.reason}", file=sys.stderr)
     print(report)
-    return WRITTEN
+    return ALL_WELL
 
 
 if __name__ == "__main__":
