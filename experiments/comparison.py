@@ -355,7 +355,8 @@ def _tables(run: RunResult) -> Tables:
     if not all(path.exists() for path in paths.values()):
         return run.tables
     found = {name: read_table(path, _NEEDED[name]) for name, path in paths.items()}
-    return Tables(**found, epochs=found["trials"][:0])
+    unread = found["trials"][:0]
+    return Tables(**found, epochs=unread, comparability=unread)
 
 
 _NEEDED: dict[str, Sequence[str]] = {

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from experiments.comparability import Comparability
 from experiments.epoch_seconds import EpochSeconds
 from experiments.parity.trace import ParityRow
 from experiments.plan import Plan, PlanError, Trial
@@ -132,7 +133,8 @@ class RunResult:
         """The run's tables, as in its CSV files."""
         from experiments.report.tables import build_tables
 
-        return build_tables(self.plan.trials, self.results)
+        statuses = {name: why.status for name, why in self.missing.items()}
+        return build_tables(self.plan.trials, self.results, statuses)
 
     def write_report(self) -> Path:
         """Write ``report.html`` and ``plots/``, and return the page's path."""
@@ -289,6 +291,7 @@ _COLUMNS = {
     "trials": ("trial", "parameters"),
     "epochs": ("trial", "implementation", "loss", "accuracy", "val_loss", "val_accuracy"),
     "timings": ("trial", "implementation", "repeat", "epoch", "seconds"),
+    "comparability": ("trial", "comparable"),
     "parity": ("trial", "mode", "step", "layer", "tensor", "max_ulp", "bound_ratio", "verdict"),
 }
 
@@ -334,6 +337,7 @@ def _result(trial: Trial, tables: Mapping[str, pd.DataFrame]) -> TrialResult:
     return TrialResult(
         trial=trial,
         parameters=int(tables["trials"]["parameters"].iloc[0]),
+        comparability=_comparability(tables["comparability"]),
         scratchnet=histories["scratchnet"],
         keras=histories["keras"],
         seconds_per_epoch=[
@@ -353,6 +357,12 @@ def _result(trial: Trial, tables: Mapping[str, pd.DataFrame]) -> TrialResult:
 
 
 _SIDES = ("scratchnet", "keras")
+
+
+def _comparability(row: pd.DataFrame) -> Comparability:
+    # Python's own numbers and words, not pandas's.
+    values = row.astype(object).iloc[0]
+    return Comparability.from_row({str(name): value for name, value in values.items()})
 
 
 def _history(rows: pd.DataFrame) -> History:

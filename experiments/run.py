@@ -57,7 +57,7 @@ def _run(options: argparse.Namespace) -> int:
 
     interrupted = _run_trials(plan, store, jobs=options.jobs, fresh=options.fresh)
     results, crashes = _gather(plan, store)
-    tables = _write_tables(plan, store, results)
+    tables = _write_tables(plan, store, results, dict.fromkeys(crashes, "crashed"))
     if interrupted:
         print(
             f"interrupted: {len(results)} of {len(plan.trials)} trials are kept in {store.folder}; "
@@ -185,11 +185,13 @@ def _gather(plan: Plan, store: Store) -> tuple[Mapping[str, TrialResult], dict[s
     return StoredResults(store.folder, finished), crashes
 
 
-def _write_tables(plan: Plan, store: Store, results: Mapping[str, TrialResult]) -> Tables:
+def _write_tables(
+    plan: Plan, store: Store, results: Mapping[str, TrialResult], statuses: Mapping[str, str]
+) -> Tables:
     from experiments.environment import describe_environment
     from experiments.report.tables import build_tables
 
-    tables = build_tables(plan.trials, results)
+    tables = build_tables(plan.trials, results, statuses)
     for name, table in vars(tables).items():
         store.write_text(f"{name}.csv", table.to_csv(index=False))
     store.write_text("environment.json", json.dumps(describe_environment(), indent=2) + "\n")

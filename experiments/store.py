@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.comparability import Comparability
 from experiments.epoch_seconds import EpochSeconds
 from experiments.parity.trace import ParityRow
 from experiments.plan import Trial
@@ -32,7 +33,7 @@ from scratchnet.training import History
 
 Array = NDArray[Any]
 
-FORMAT = 1
+FORMAT = 2
 
 
 class StoreError(Exception):
@@ -109,6 +110,7 @@ class Store:
             "origin": self._origin,
             "trial": result.trial.to_dict(),
             "parameters": result.parameters,
+            "comparability": result.comparability.row(),
             "seconds": result.seconds,
             "seconds_per_epoch": [dataclasses.astuple(row) for row in result.seconds_per_epoch],
             "parity": [dataclasses.astuple(row) for row in result.parity],
@@ -186,7 +188,13 @@ def _sources() -> str:
         *(root / "parity").rglob("*.py"),
         *(
             root / name
-            for name in ("trial.py", "datasets.py", "random_data.py", "epoch_seconds.py")
+            for name in (
+                "trial.py",
+                "comparability.py",
+                "datasets.py",
+                "random_data.py",
+                "epoch_seconds.py",
+            )
         ),
     ]
     digest = hashlib.sha256()
@@ -211,6 +219,7 @@ def _result(trial: Trial, table: Mapping[str, Any], arrays: Mapping[str, Array])
     return TrialResult(
         trial=trial,
         parameters=table["parameters"],
+        comparability=Comparability.from_row(table["comparability"]),
         scratchnet=history("scratchnet/"),
         keras=history("keras/"),
         seconds_per_epoch=[EpochSeconds(*row) for row in table["seconds_per_epoch"]],

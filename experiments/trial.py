@@ -18,6 +18,13 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from experiments.beside import beside
+from experiments.comparability import (
+    Comparability,
+    Settings,
+    compare_accuracies,
+    keras_settings,
+    scratchnet_settings,
+)
 from experiments.datasets import load, shape_targets
 from experiments.epoch_seconds import EpochSeconds, measure
 from experiments.parity.trace import ParityRow, Snapshot
@@ -93,6 +100,8 @@ class TrialResult:
         What was run.
     parameters
         Number of weights.
+    comparability
+        What both trainings had in common, and what their accuracies can tell.
     scratchnet, keras
         The histories of both free-running trainings.
     seconds_per_epoch
@@ -113,6 +122,7 @@ class TrialResult:
 
     trial: Trial
     parameters: int
+    comparability: Comparability
     scratchnet: History
     keras: History
     seconds_per_epoch: list[EpochSeconds]
@@ -195,6 +205,11 @@ def _run(trial: Trial, on_progress: OnProgress, timing_budget: float) -> TrialRe
     return TrialResult(
         trial=trial,
         parameters=sum(values.size for values in weights.values()),
+        comparability=Comparability(
+            ours.settings,
+            twin.settings,
+            compare_accuracies(data.y_test, ours.predictions, twin.predictions),
+        ),
         scratchnet=ours.history,
         keras=twin.history,
         seconds_per_epoch=seconds_per_epoch,
@@ -269,6 +284,7 @@ def _plane(data: TrialData) -> _Plane:
 class _Trained:
     """One side after training; `planes` are predictions on the grid by number of epochs."""
 
+    settings: Settings
     history: History
     predictions: Array
     planes: dict[int, Array]
@@ -281,6 +297,9 @@ def _train_scratchnet(
     network = Network(trial.architecture, seed=trial.seed, dtype=trial.dtype)
     network.set_weights(weights)
     optimizer = OptimizerState(trial.optimizer, network.parameters, backend=trial.backend)
+    settings = scratchnet_settings(
+        trial.architecture, trial.dtype, network.weights, data.order, trial.epochs
+    )
     points = None if grid is None else grid.points
     looks, stops = boundary_epochs(trial.epochs), snapshot_epochs(trial.epochs)
     planes: dict[int, Array] = {}
@@ -304,7 +323,7 @@ def _train_scratchnet(
         validation_data=(data.x_test, data.y_test),
         on_epoch_end=after_epoch,
     )
-    return _Trained(history, network.predict(data.x_test), planes, snapshots)
+    return _Trained(settings, history, network.predict(data.x_test), planes, snapshots)
 
 
 def take_snapshot(
@@ -334,11 +353,18 @@ def _train_keras(
 ) -> _Trained:
     from keras_baseline.model import build
     from keras_baseline.prediction import predict
+    from keras_baseline.settings import twin_settings
     from keras_baseline.training import train
-    from keras_baseline.weights import set_weights
+    from keras_baseline.weights import get_weights, set_weights
 
     model = build(trial.architecture, trial.dtype)
     set_weights(model, weights)
+    settings = keras_settings(
+        twin_settings(model, trial.architecture, trial.dtype),
+        get_weights(model),
+        data.order,
+        trial.epochs,
+    )
     points = None if grid is None else grid.points
     looks = boundary_epochs(trial.epochs)
     planes: dict[int, Array] = {}
@@ -361,7 +387,7 @@ def _train_keras(
         on_epochs=after_epochs,
         pause_at=tuple(looks),
     )
-    return _Trained(history, predict(model, data.x_test, trial.dtype), planes, [])
+    return _Trained(settings, history, predict(model, data.x_test, trial.dtype), planes, [])
 
 
 def _perturbed_trainings(

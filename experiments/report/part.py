@@ -128,6 +128,8 @@ def make_part(
         summary=summary,
         missing=None,
         sentences=words.trial_sentences(summary),
+        comparability=result.comparability,
+        accuracies_sentence=words.accuracies_sentence(result.comparability.accuracies),
         alternatives=alternatives(trial, result, summary, data),
         loss_unit=loss_unit(trial),
         identical=not loss_difference(result).any(),

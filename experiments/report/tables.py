@@ -7,9 +7,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
+from types import MappingProxyType
 
 import pandas as pd
 
+from experiments.comparability import Accuracies, Settings
 from experiments.describe import describe_architecture, describe_optimizer
 from experiments.parity.trace import ParityRow
 from experiments.plan import Trial
@@ -35,6 +37,13 @@ PARITY_COLUMNS = [
     "diagnosis",
 ]
 
+COMPARABILITY_COLUMNS = [
+    "trial",
+    "comparable",
+    *(f"{side}_{field.name}" for side in IMPLEMENTATIONS for field in dataclasses.fields(Settings)),
+    *(field.name for field in dataclasses.fields(Accuracies)),
+]
+
 
 @dataclass(frozen=True)
 class Tables:
@@ -46,15 +55,22 @@ class Tables:
         One row per trial of the plan, finished or not.
     epochs, timings, parity
         One row per epoch, timed epoch and compared tensor of the finished trials.
+    comparability
+        One row per finished trial.
     """
 
     trials: pd.DataFrame
     epochs: pd.DataFrame
     timings: pd.DataFrame
     parity: pd.DataFrame
+    comparability: pd.DataFrame
 
 
-def build_tables(trials: Sequence[Trial], results: Mapping[str, TrialResult]) -> Tables:
+def build_tables(
+    trials: Sequence[Trial],
+    results: Mapping[str, TrialResult],
+    statuses: Mapping[str, str] = MappingProxyType({}),
+) -> Tables:
     """Gather the results of a run.
 
     Parameters
@@ -63,16 +79,20 @@ def build_tables(trials: Sequence[Trial], results: Mapping[str, TrialResult]) ->
         All of the plan.
     results
         Of the finished ones, by name.
+    statuses
+        Of the others, by name; ``not run`` for those that are not in it.
     """
-    rows, epochs, timings, parity = [], [], [], []
+    rows, epochs, timings, parity, comparability = [], [], [], [], []
     # Each result is asked for once: it may have to be read from the disk.
     for trial in trials:
         result = results.get(trial.name)
-        rows.append(_trial_row(trial, result))
+        status = statuses.get(trial.name, "not run") if result is None else "finished"
+        rows.append(_trial_row(trial, result, status))
         if result is not None:
             epochs.append(_epochs(trial.name, result))
             timings.append(_timings(trial.name, result))
             parity.append(_parity(trial.name, result.parity))
+            comparability.append({"trial": trial.name, **result.comparability.row()})
     return Tables(
         trials=pd.DataFrame(rows),
         epochs=_together(
@@ -81,6 +101,7 @@ def build_tables(trials: Sequence[Trial], results: Mapping[str, TrialResult]) ->
         ),
         timings=_together(timings, ["trial", "implementation", "repeat", "epoch", "seconds"]),
         parity=_together(parity, PARITY_COLUMNS),
+        comparability=pd.DataFrame(comparability, columns=COMPARABILITY_COLUMNS),
     )
 
 
@@ -99,7 +120,7 @@ def epoch_medians(result: TrialResult) -> dict[str, float]:
     }
 
 
-def _trial_row(trial: Trial, result: TrialResult | None) -> dict[str, object]:
+def _trial_row(trial: Trial, result: TrialResult | None, status: str) -> dict[str, object]:
     row: dict[str, object] = {
         "trial": trial.name,
         "dataset": str(trial.dataset),
@@ -113,7 +134,7 @@ def _trial_row(trial: Trial, result: TrialResult | None) -> dict[str, object]:
         "parameters": sum(
             math.prod(shape) for shape in trial.architecture.weight_shapes().values()
         ),
-        "status": "crashed" if result is None else "finished",
+        "status": status,
         "verdict": "" if result is None else worst_verdict(result.parity),
     }
     medians = None if result is None else epoch_medians(result)

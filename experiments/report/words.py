@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from experiments.comparability import Accuracies
 from experiments.parity.trace import ParityRow
 from experiments.report.summary import Speed, Summary
 
@@ -202,6 +203,31 @@ def trial_sentences(summary: Summary) -> list[tuple[str, str]]:
             )
         )
     return sentences
+
+
+def accuracies_sentence(found: Accuracies) -> str:
+    """Say what the accuracies on the held-out samples can tell, with intervals and a test."""
+    said = [
+        f"{called} gets {correct:,} right (95 % interval {low:.3f} to {high:.3f})"
+        for called, correct, low, high in (
+            ("scratchnet", found.scratchnet_correct, found.scratchnet_low, found.scratchnet_high),
+            ("Keras", found.keras_correct, found.keras_low, found.keras_high),
+        )
+    ]
+    sentence = f"Of {_count(found.samples, 'held-out sample')} {said[0]} and {said[1]}."
+    differing = found.only_scratchnet + found.only_keras
+    if not differing:
+        return f"{sentence} They are right and wrong on the same samples."
+    verdict = (
+        "one side is better than chance explains"
+        if found.mcnemar < 0.05
+        else "that does not tell the sides apart"
+    )
+    return (
+        f"{sentence} On {_count(differing, 'sample')} one side alone is right "
+        f"({found.only_scratchnet:,} and {found.only_keras:,}): {verdict} "
+        f"(McNemar's exact test, p = {found.mcnemar:.2g})."
+    )
 
 
 def place(row: ParityRow) -> str:

@@ -57,6 +57,7 @@ def write(folder, *, verdicts="rounding", accuracy=0.9, factor=1.0, keras=1.0, *
         columns=["trial", "mode", "step", "layer", "tensor", "verdict", "diagnosis"],
     ).to_csv(folder / "parity.csv", index=False)
     pd.DataFrame({"trial": names}).to_csv(folder / "epochs.csv", index=False)
+    pd.DataFrame({"trial": names}).to_csv(folder / "comparability.csv", index=False)
     return folder
 
 

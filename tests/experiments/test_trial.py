@@ -131,3 +131,12 @@ def test_only_large_products_get_several_threads(small_trials):
     wide = Architecture((2,), (Dense(512, "relu"), Dense(1024, "relu"), Dense(1, "sigmoid")), LOSS)
     assert blas_threads(trial) == 1
     assert blas_threads(replace(trial, architecture=wide)) is None
+
+
+def test_both_trainings_of_a_trial_have_the_same_settings(moons_result, blobs_result):
+    for result in (moons_result, blobs_result):
+        record = result.comparability
+        assert record.differences == []
+        assert record.scratchnet.loss_path == "fused"
+        assert record.keras.backend == "tensorflow"
+        assert record.accuracies.samples == len(result.test_targets)

@@ -7,6 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from experiments.comparability import (
+    Comparability,
+    Settings,
+    compare_accuracies,
+)
 from experiments.epoch_seconds import EpochSeconds
 from experiments.parity.trace import ParityRow
 from experiments.plan import Plan, Trial
@@ -61,6 +66,7 @@ def make_result(trial, seed=0, *, verdict="rounding", seconds=(1e-4, 5e-3), diag
     return TrialResult(
         trial=trial,
         parameters=10,
+        comparability=make_comparability(trial),
         scratchnet=histories[0],
         keras=histories[1],
         seconds_per_epoch=[
@@ -76,6 +82,21 @@ def make_result(trial, seed=0, *, verdict="rounding", seconds=(1e-4, 5e-3), diag
         keras_predictions=np.zeros((20, 1)),
         boundary=make_boundary(trial.architecture.units, random),
         seconds=1.0,
+    )
+
+
+def make_comparability(trial):
+    path = "fused" if trial.architecture.fused else "clipped"
+    settings = Settings(
+        "0123", "4567", trial.epochs, *[trial.dtype] * 3, path, backend="numpy", jit=False
+    )
+    targets = np.arange(20).reshape(-1, 1) % 2
+    ours = targets.astype(float)
+    twin = np.where(np.arange(20).reshape(-1, 1) < 2, 1 - ours, ours)
+    return Comparability(
+        settings,
+        replace(settings, backend=trial.backend),
+        compare_accuracies(targets, ours, twin),
     )
 
 

@@ -44,6 +44,35 @@ PARITY = [
     "verdict",
     "diagnosis",
 ]
+COMPARABILITY = [
+    "trial",
+    "comparable",
+    *(
+        f"{side}_{column}"
+        for side in ("scratchnet", "keras")
+        for column in (
+            "initial_weights",
+            "batch_order",
+            "updates",
+            "layer_dtype",
+            "loss_dtype",
+            "metric_dtype",
+            "loss_path",
+            "backend",
+            "jit",
+        )
+    ),
+    "samples",
+    "scratchnet_correct",
+    "keras_correct",
+    "scratchnet_low",
+    "scratchnet_high",
+    "keras_low",
+    "keras_high",
+    "only_scratchnet",
+    "only_keras",
+    "mcnemar",
+]
 
 
 @pytest.fixture(scope="module")
@@ -56,12 +85,13 @@ def test_columns_are_those_of_the_contract(tables):
     assert list(tables.epochs) == EPOCHS
     assert list(tables.timings) == TIMINGS
     assert list(tables.parity)[: len(PARITY)] == PARITY
+    assert list(tables.comparability) == COMPARABILITY
     assert set(tables.parity) - set(PARITY) == {"expected_ratio", "floor", "side"}
 
 
 def test_every_trial_of_the_plan_has_a_row(tables):
     assert list(tables.trials["trial"]) == ["moons", "blobs", "table"]
-    assert list(tables.trials["status"]) == ["finished", "finished", "crashed"]
+    assert list(tables.trials["status"]) == ["finished", "finished", "not run"]
     assert np.isnan(tables.trials["speedup"].iloc[2])
 
 
@@ -81,6 +111,20 @@ def test_the_speedup_is_the_quotient_of_the_medians_of_the_timings(tables):
         medians = own.groupby("implementation")["seconds"].median()
         assert row["keras_median_epoch_seconds"] == medians["keras"]
         assert row["speedup"] == pytest.approx(medians["keras"] / medians["scratchnet"])
+
+
+def test_both_trainings_of_a_trial_are_comparable(tables, moons_result):
+    rows = tables.comparability.set_index("trial")
+    assert rows["comparable"].all()
+    assert rows.loc["moons", "scratchnet_initial_weights"].startswith("sha256:")
+    targets, ours = moons_result.test_targets, moons_result.scratchnet_predictions
+    right = np.sum((ours > 0.5) == (targets == 1))
+    assert rows.loc["moons", "scratchnet_correct"] == right
+
+
+def test_a_trial_without_a_result_has_the_status_that_is_given(small_trials):
+    found = build_tables(small_trials, {}, {"blobs": "crashed"}).trials["status"]
+    assert list(found) == ["not run", "crashed", "not run"]
 
 
 def test_every_epoch_of_both_sides_has_a_row(tables):
@@ -103,3 +147,4 @@ def test_without_results_tables_still_have_their_columns(small_trials):
     assert list(tables.epochs) == EPOCHS
     assert list(tables.timings) == TIMINGS
     assert list(tables.parity) == PARITY
+    assert list(tables.comparability) == COMPARABILITY
