@@ -1,6 +1,9 @@
 # make run, make test and make check do all set-up themselves; a second call starts at once.
 PYTHON ?= python3
 BIN := .venv/bin
+# Tests at a time; a file's tests stay together, because they share what is slow to make.
+JOBS ?= 2
+PYTEST := $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
 # What was installed is remembered by its content, so that a checkout's file times do not matter.
 INSTALLED := .venv/installed-$(firstword $(shell cat pyproject.toml constraints.txt | cksum))
 
@@ -10,10 +13,10 @@ run: $(INSTALLED)
 	$(BIN)/python -m experiments.run
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-slow: $(INSTALLED)
-	$(BIN)/python -m pytest -m "slow or not slow"
+	$(PYTEST) -m "slow or not slow"
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .
