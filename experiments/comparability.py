@@ -117,10 +117,16 @@ class Comparability:
         ]
 
     @property
-    def settings(self) -> list[tuple[str, object, object]]:
-        """Name, scratchnet's value and Keras's of every setting."""
+    def settings(self) -> list[tuple[str, str, str]]:
+        """Name, scratchnet's value and Keras's of every setting, in words."""
+
+        def said(value: object) -> str:
+            return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+
         ours, twin = asdict(self.scratchnet), asdict(self.keras)
-        return [(name.replace("_", " "), value, twin[name]) for name, value in ours.items()]
+        return [
+            (name.replace("_", " "), said(value), said(twin[name])) for name, value in ours.items()
+        ]
 
     @property
     def comparable(self) -> bool:
