@@ -192,11 +192,18 @@ def _feed_whole(network: Network, inputs: Array, targets: Array, order: BatchOrd
 
 
 def _feed_batches(network: Network, inputs: Array, targets: Array, order: BatchOrder) -> Batches:
-    """Give every epoch its batches, gathered into the plan of their size."""
+    """Give every epoch its batches, copied into the plan of their size."""
     plans = {stop - start: network.plan(stop - start) for start, stop in order.bounds}
     rows = {size: np.empty((size, inputs.shape[1]), inputs.dtype) for size in plans}
 
-    def batches(epoch: int) -> Iterator[BatchPlan]:
+    def in_order(epoch: int) -> Iterator[BatchPlan]:  # noqa: ARG001
+        for start, stop in order.bounds:
+            plan = plans[stop - start]
+            np.copyto(plan.inputs.values, inputs[start:stop])
+            np.copyto(plan.targets, targets[start:stop])
+            yield plan
+
+    def shuffled(epoch: int) -> Iterator[BatchPlan]:
         for chosen in order.batches(epoch):
             plan, gathered = plans[len(chosen)], rows[len(chosen)]
             # Whole rows are gathered fast, and then turned into the buffer's Fortran order.
@@ -206,4 +213,4 @@ def _feed_batches(network: Network, inputs: Array, targets: Array, order: BatchO
             targets.take(chosen, axis=0, out=plan.targets, mode="clip")
             yield plan
 
-    return batches
+    return in_order if order.shuffle_seed is None else shuffled
