@@ -439,3 +439,16 @@ def test_gradient_of_the_whole_step_is_the_derivative_of_the_loss(layers, loss):
             gradient = reference[f"{name}_gradient"]
             # Two roundings of longdouble, at most, for each of float64 that the bound allows.
             assert abs(mp(gradient.value)[index] - slope) <= gradient.error[index] / 1000
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_softmax_of_keras_stays_within_its_bound_where_it_underflows(dtype):
+    precision = Precision.of(dtype)
+    smallest = np.log(precision.smallest)
+    z = np.zeros((4001, 2), dtype)
+    z[:, 1] = np.linspace(smallest - 3, smallest + 2, len(z))
+    computed = keras.ops.convert_to_numpy(keras.ops.softmax(keras.ops.convert_to_tensor(z)))
+    bounded = FORWARD["softmax"](precision.exact(z))
+    assert_within(bounded, computed, "softmax")
+    # It is still worth something well above.
+    assert bounded.error[-1, 1] < 100 * precision.roundoff * bounded.size[-1, 1]
