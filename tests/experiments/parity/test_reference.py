@@ -450,5 +450,6 @@ def test_softmax_of_keras_stays_within_its_bound_where_it_underflows(dtype):
     computed = keras.ops.convert_to_numpy(keras.ops.softmax(keras.ops.convert_to_tensor(z)))
     bounded = FORWARD["softmax"](precision.exact(z))
     assert_within(bounded, computed, "softmax")
-    # It is still worth something well above.
-    assert bounded.error[-1, 1] < 100 * precision.roundoff * bounded.size[-1, 1]
+    # Just above it is a rounding of z's, which the exponential makes |z| times larger.
+    relative = bounded.error[-1, 1] / bounded.size[-1, 1]
+    assert relative < 2 * abs(smallest) * precision.roundoff
