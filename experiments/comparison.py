@@ -217,12 +217,13 @@ def _compare_trial(
     old_trial: Trial, new_trial: Trial, old: _Found, new: _Found, *, same_machine: bool
 ) -> TrialChange:
     ratio = _ratio(old, new, same_machine=same_machine)
+    settings = _settings(old_trial, new_trial)
     return TrialChange(
         name=new_trial.name,
         parity=_parity(old, new),
-        accuracy=_accuracy(old, new, new_trial),
+        accuracy=_accuracy(old, new, new_trial, same_settings=not settings),
         time=_time(old, new, ratio),
-        settings=_settings(old_trial, new_trial),
+        settings=settings,
         ratio=ratio[0] if ratio else None,
     )
 
@@ -245,7 +246,7 @@ def _parity(old: _Found, new: _Found) -> Change:
     return Change("parity", kind, before, after, sentence)
 
 
-def _accuracy(old: _Found, new: _Found, trial: Trial) -> Change:
+def _accuracy(old: _Found, new: _Found, trial: Trial, *, same_settings: bool) -> Change:
     if not (old.accuracy and new.accuracy):
         return Change("accuracy", SAME, _figure(old), _figure(new))
     a, b = old.accuracy["scratchnet"], new.accuracy["scratchnet"]
@@ -253,11 +254,13 @@ def _accuracy(old: _Found, new: _Found, trial: Trial) -> Change:
     if not (math.isfinite(a) and math.isfinite(b)) or abs(a - b) < 1e-6:
         return change
     points = f"{100 * abs(a - b):.2g} percentage points"
-    # Where rounding grows to chaos, two right runs end at different places; then only chance
-    # says how much they may differ. Elsewhere the same trial gives the same accuracy.
-    by_chance = "chaos" in (old.verdict, new.verdict) and _by_chance(a, b, trial)
-    if by_chance:
-        kind, why = OTHER, ", as chance may have it where rounding grows to chaos"
+    # The same trial gives the same accuracy, so any fall is one. But where rounding grows to chaos,
+    # or other settings were trained, only chance says how much two right runs may differ; and a
+    # rise within chance is no merit.
+    chaos = "chaos" in (old.verdict, new.verdict)
+    if (chaos or not same_settings or b > a) and _by_chance(a, b, trial):
+        kind = OTHER
+        why = ", as chance may have it" + (" where rounding grows to chaos" if chaos else "")
     else:
         kind, why = (WORSE if b < a else BETTER), ""
     direction = "lower" if b < a else "higher"

@@ -55,6 +55,7 @@ def _run(options: argparse.Namespace) -> int:
         print(f"experiments.run: {error}", file=sys.stderr)
         return BAD_INPUT
 
+    _say_what_is_replaced(plan, store)
     interrupted = _run_trials(plan, store, jobs=options.jobs, fresh=options.fresh)
     results, crashes = _gather(plan, store)
     tables = _write_tables(plan, store, results, dict.fromkeys(crashes, "crashed"))
@@ -122,6 +123,17 @@ def _positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text!r}; expected a positive integer")
     return value
+
+
+def _say_what_is_replaced(plan: Plan, store: Store) -> None:
+    """Say that the folder holds another plan's run, as with other settings by --set."""
+    path = store.folder / "plan.toml"
+    if path.is_file() and path.read_bytes() != plan.to_toml().encode():
+        print(
+            f"{store.folder}: holds a run of another plan or other settings, whose tables and "
+            "report are replaced; --out keeps both",
+            file=sys.stderr,
+        )
 
 
 def _run_trials(plan: Plan, store: Store, *, jobs: int, fresh: bool) -> bool:

@@ -139,6 +139,20 @@ def test_improvements_and_other_settings_are_told(outcome):
     assert "a: other settings: epochs: 3, then 9" in out
 
 
+def test_one_of_forty_samples_is_no_merit(outcome):
+    status, out, _ = outcome({"accuracy": 0.875})
+    assert status == 0
+    assert "2.5 percentage points higher, as chance may have it" in out
+    assert "better" not in out
+
+
+def test_of_other_settings_only_a_fall_beyond_chance_is_worse(outcome, tmp_path):
+    longer = [Trial.from_dict(trial.to_dict() | {"epochs": 9}) for trial in TRIALS]
+    assert outcome(trials=longer, accuracy=0.875)[0] == 0
+    far = write(tmp_path / "far", trials=longer, accuracy=0.5)
+    assert compare.main([str(tmp_path / "old"), str(far)]) == 1
+
+
 def test_trials_of_one_run_only_are_told(outcome):
     status, out, _ = outcome(trials=TRIALS[1:])
     assert status == 0

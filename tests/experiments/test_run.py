@@ -138,14 +138,16 @@ def test_a_divergent_verdict_gives_status_1(stubbed, small_plan, tmp_path, capsy
     assert "divergent" in capsys.readouterr().out
 
 
-def test_finished_trials_are_run_again_only_if_asked_to(stubbed, small_plan, tmp_path):
+def test_finished_trials_are_run_again_only_if_asked_to(stubbed, small_plan, tmp_path, capsys):
     started = []
     stubbed(lambda result: started.append(result.trial.name) or result)
     arguments = [str(small_plan), "--out", str(tmp_path)]
     assert run.main(arguments) == run.main(arguments) == 0
     assert started == ["moons", "blobs", "table"]
-    assert run.main([*arguments, "--fresh"]) == 0
+    assert "replaced" not in capsys.readouterr().err
+    assert run.main([*arguments, "--fresh", "--set", "seed=5"]) == 0
     assert started == ["moons", "blobs", "table"] * 2
+    assert "tables and report are replaced" in capsys.readouterr().err
 
 
 def test_the_list_of_trials_runs_none(small_plan, tmp_path, capsys):
