@@ -56,6 +56,9 @@ class Summary:
     gradient_ulps, gradient_share
         The largest difference of a gradient's element in units in the last place, and the largest
         share of its bound.
+    least_certain
+        Of the gradients, each operation alone, the one in which the largest mistake could have
+        gone unnoticed: its `floor` is how large. A gradient that is 0 has none.
     first_divergence
         The first divergent comparison, None if there is none.
     test_accuracy, train_accuracy, final_loss, seconds
@@ -83,6 +86,7 @@ class Summary:
     steps: int = 0
     gradient_ulps: float = math.nan
     gradient_share: float = math.nan
+    least_certain: ParityRow | None = None
     first_divergence: ParityRow | None = None
     test_accuracy: Mapping[str, float] | None = None
     train_accuracy: Mapping[str, float] | None = None
@@ -127,6 +131,11 @@ def summarize_trial(trial: Trial, result: TrialResult | None, status: str = "fin
         steps=len({row.step for row in lockstep}),
         gradient_ulps=_largest(row.max_ulp for row in gradients),
         gradient_share=_largest(row.bound_ratio for row in gradients),
+        least_certain=max(
+            (row for row in gradients if row.mode == "layer" and math.isfinite(row.floor)),
+            key=lambda row: row.floor,
+            default=None,
+        ),
         first_divergence=first_divergence(result.parity),
         test_accuracy=_last(result, "val_accuracy"),
         train_accuracy=_last(result, "accuracy"),

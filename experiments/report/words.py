@@ -180,6 +180,8 @@ def trial_sentences(summary: Summary) -> list[tuple[str, str]]:
                 f" Gradients differ by up to {_ulps(summary.gradient_ulps)} in the last "
                 f"place, and by up to {explained(summary.gradient_share)}."
             )
+        if summary.least_certain is not None:
+            said += f" {noticeable(summary.least_certain)}"
         sentences.append((summary.lockstep, said))
     if summary.free:
         said = f"Trained apart for {_count(summary.epochs, 'epoch')}, the two losses are "
@@ -203,6 +205,14 @@ def trial_sentences(summary: Summary) -> list[tuple[str, str]]:
             )
         )
     return sentences
+
+
+def noticeable(row: ParityRow) -> str:
+    """Say how small a mistake would have been noticed in the least certain gradient."""
+    return (
+        f"Operation by operation, any gradient off by {quantity(100 * row.floor)} % as a whole "
+        f"would have been noticed; the least certain is {place(row)}."
+    )
 
 
 def accuracies_sentence(found: Accuracies) -> str:

@@ -1,9 +1,13 @@
+import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from experiments.comparability import compare_accuracies
 from experiments.report import words
-from experiments.report.summary import Speed
+from experiments.report.summary import Speed, summarize_trial
+from experiments.results import RunResult
 
 
 @pytest.fixture
@@ -102,3 +106,32 @@ def test_quantities_have_two_digits(value, said):
 )
 def test_shares_of_a_bound_are_per_cent_or_times(ratio, said):
     assert words.share(ratio) == said
+
+
+def test_the_smallest_mistake_that_would_show_is_told(good):
+    (row,) = {summary.least_certain for summary in good[:1]}
+    assert row.floor == 1e-7
+    said = words.trial_sentences(good[0])[0][1]
+    assert "off by 1e\N{MINUS SIGN}5 % as a whole would have been noticed" in said.replace(
+        "1.0e", "1e"
+    )
+    assert said.endswith(f"the least certain is {words.place(row)}.")
+
+
+def test_a_gradient_of_zeros_has_no_smallest_mistake(mixed_run):
+    result = next(iter(RunResult.load(mixed_run).results.values()))
+    rows = [replace(row, floor=math.inf) for row in result.parity]
+    assert summarize_trial(result.trial, replace(result, parity=rows)).least_certain is None
+    rows[0] = replace(rows[0], tensor="kernel_gradient", mode="layer", floor=0.25)
+    found = summarize_trial(result.trial, replace(result, parity=rows)).least_certain
+    assert found == rows[0]
+
+
+def test_accuracies_are_told_with_what_they_can_tell():
+    ours, targets = np.ones((100, 1)), np.ones((100, 1))
+    twin = np.where(np.arange(100).reshape(-1, 1) < 10, 0.0, 1.0)
+    said = words.accuracies_sentence(compare_accuracies(targets, ours, twin))
+    assert "Keras gets 90 right (95 % interval 0.826 to 0.945)" in said
+    assert "one side is better than chance explains" in said
+    same = words.accuracies_sentence(compare_accuracies(targets, ours, ours))
+    assert same.endswith("right and wrong on the same samples.")
