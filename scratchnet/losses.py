@@ -8,6 +8,7 @@ it is clipped its gradient is 0. `scratchnet.conventions` lists what else differ
 
 A loss object belongs to one batch size. `forward` returns the mean loss, `backward` writes its
 gradient with respect to what it was computed from: the logits when fused, else the prediction.
+Whoever wants the gradient alone calls `prepare` instead of `forward`.
 """
 
 from __future__ import annotations
@@ -83,13 +84,19 @@ class Loss(ABC):
         self._count = np.asarray(output.size, output.dtype)
         self._samples = np.asarray(output.shape[0], output.dtype)
 
+    def prepare(self) -> None:  # noqa: B027 - most losses share nothing
+        """Compute what `backward` shares with `forward`, which does this itself."""
+
     @abstractmethod
     def forward(self) -> Any:
         """Return the mean loss of the batch, a scalar of the network's dtype."""
 
     @abstractmethod
     def backward(self, gradient: Array) -> None:
-        """Write the gradient with respect to `output`, shape ``(samples, units)``."""
+        """Write the gradient with respect to `output`, shape ``(samples, units)``.
+
+        `forward` or `prepare` must have seen the same batch.
+        """
 
     def _stop_where_clipped(self, gradient: Array, probability: Array) -> None:
         """Zero the gradient where clipping changes a probability (``keras.ops.clip``)."""
@@ -127,15 +134,20 @@ class BinaryCrossentropy(Loss):
         # NumPy compares two arrays faster than an array with a number.
         self._zeros, self._ones = np.zeros_like(output), np.ones_like(output)
 
+    def prepare(self) -> None:
+        """Compute ``exp(-|z|)`` when fused."""
+        if self.fused:
+            e = np.abs(self.output, out=self._exponential)
+            np.negative(e, out=e)
+            np.exp(e, out=e)
+
     def forward(self) -> Any:
         """Return the mean cross-entropy."""
         if not self.fused:
             return self._forward_clipped()
+        self.prepare()
         z, y, e = self.output, self.targets, self._exponential
         loss, other = self._scratch, self._scratch_2
-        np.abs(z, out=e)
-        np.negative(e, out=e)
-        np.exp(e, out=e)
         # The large terms first: they cancel where the output is right, and what is left is tiny.
         np.maximum(z, self._zeros, out=loss)
         np.multiply(z, y, out=other)
@@ -290,13 +302,17 @@ class SparseCategoricalCrossentropy(Loss):
             conventions=conventions,
         )
 
-    def forward(self) -> Any:
-        """Return the mean cross-entropy."""
+    def prepare(self) -> None:
+        """Turn class numbers into one-hot targets, and clipped predictions into logits."""
         np.equal(self.targets, self._classes, out=self._mask)
         np.copyto(self._one_hot, self._mask)
         if self._clips_first:
             np.clip(self.output, self._lowest, self._highest, out=self._logits)
             np.log(self._logits, out=self._logits)
+
+    def forward(self) -> Any:
+        """Return the mean cross-entropy."""
+        self.prepare()
         return self._dense.forward()
 
     def backward(self, gradient: Array) -> None:

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from scratchnet.architecture import Architecture
 from scratchnet.layers import Buffer, Pass
-from scratchnet.losses import LOSSES
+from scratchnet.losses import LOSSES, Loss
 from scratchnet.metrics import Accuracy
 from scratchnet.optimizers import OptimizerState
 from scratchnet.parameters import Parameters
@@ -234,10 +234,13 @@ class BatchPlan:
         The batch: write to ``inputs.values``, or ``inputs.with_ones``.
     targets
         ``(samples, units)``, or ``(samples, 1)`` int64 for a sparse loss: write the batch's.
+    outputs
+        ``(samples, units)``: what the loss works on, the logits if it is fused with the last
+        activation, else that activation.
     prediction
         ``(samples, units)``: where `forward` leaves the last activation.
-    loss
-        The loss of the batch, after `forward`.
+    loss, accuracy
+        Of the batch, after `forward`.
     loss_gradient
         Where ``loss.backward`` writes: the gradient of the last pre-activation if the loss is
         fused with the last activation, else that of the last activation.
@@ -253,29 +256,33 @@ class BatchPlan:
             buffer = self.passes[-1].outputs
         self.prediction = buffer.values
 
-        loss = LOSSES[architecture.loss]
-        self.targets: Array = (
-            np.zeros((samples, 1), np.int64) if loss.sparse else np.zeros_like(buffer.gradient)
-        )
+        self.targets = zero_targets(architecture, buffer.gradient)
         self._names = [layer.name for layer in architecture.layers]
         last = self.passes[-1]
         self._fused = architecture.fused
         # A fused loss reads the logits and writes their gradient, past the last activation.
-        source = last.pre_activation if self._fused else buffer.values
+        self.outputs = last.pre_activation if self._fused else buffer.values
         self.loss_gradient = last.pre_activation_gradient if self._fused else buffer.gradient
-        self.loss = loss(
-            source,
-            self.targets,
-            fused=architecture.fused,
-            constants=network.constants,
-            conventions=architecture.conventions,
-        )
-        self.accuracy = Accuracy(self.prediction, self.targets, sparse=loss.sparse)
+        self.loss = make_loss(network, self.outputs, self.targets)
+        self.accuracy = make_accuracy(architecture, self.prediction, self.targets)
 
     def forward(self) -> None:
         """Fill every pre-activation and activation from `inputs`."""
-        for layer in self.passes:
+        self.forward_outputs()
+        self.forward_prediction()
+
+    def forward_outputs(self) -> None:
+        """Fill everything up to `outputs`: all that training needs."""
+        for layer in self.passes[:-1]:
             layer.forward()
+        self.passes[-1].forward_pre_activation()
+        if not self._fused:
+            self.passes[-1].forward_activation()
+
+    def forward_prediction(self) -> None:
+        """Fill `prediction` from `outputs`."""
+        if self._fused:
+            self.passes[-1].forward_activation()
 
     def backward(self) -> None:
         """Fill every gradient, from the loss back to the first layer's weights."""
@@ -297,3 +304,26 @@ class BatchPlan:
         if self._fused:
             del found[f"{self._names[-1]}/activation_gradient"]
         return found
+
+
+def zero_targets(architecture: Architecture, like: Array) -> Array:
+    """Make room for targets: of the shape of the outputs, or ``(samples, 1)`` class numbers."""
+    if LOSSES[architecture.loss].sparse:
+        return np.zeros((like.shape[0], 1), np.int64)
+    return np.zeros_like(like)
+
+
+def make_loss(network: Network, outputs: Array, targets: Array) -> Loss:
+    """Make a network's loss on outputs, ``(samples, units)``, that are read at each call."""
+    return LOSSES[network.architecture.loss](
+        outputs,
+        targets,
+        fused=network.architecture.fused,
+        constants=network.constants,
+        conventions=network.architecture.conventions,
+    )
+
+
+def make_accuracy(architecture: Architecture, prediction: Array, targets: Array) -> Accuracy:
+    """Make a network's accuracy on predictions that are read at each call."""
+    return Accuracy(prediction, targets, sparse=LOSSES[architecture.loss].sparse)

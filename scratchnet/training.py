@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from scratchnet.network import BatchPlan, Network
 from scratchnet.optimizers import OptimizerState
+from scratchnet.score import EpochScore
 
 Array = NDArray[Any]
 
@@ -137,19 +138,19 @@ def fit(
     feed = _feed_whole if len(order.bounds) == 1 and shuffle_seed is None else _feed_batches
     history = History()
     batches = feed(network, inputs, targets, order)
+    score = EpochScore(network, len(inputs))
     with np.errstate(over="ignore"):
         for epoch in range(epochs):
             started = perf_counter()
-            loss_sum, correct = 0.0, 0
             for plan in batches(epoch):
-                plan.forward()
-                loss_sum += plan.loss.forward() * len(plan.targets)
-                correct += plan.accuracy.correct()
+                plan.forward_outputs()
+                score.add(plan)
                 plan.backward()
                 optimizer.step()
+            loss, accuracy = score.finish()
             history.seconds.append(perf_counter() - started)
-            history.loss.append(float(loss_sum / len(inputs)))
-            history.accuracy.append(correct / len(inputs))
+            history.loss.append(loss)
+            history.accuracy.append(accuracy)
             if validation is not None:
                 loss, accuracy = evaluate(network, *validation)
                 history.val_loss.append(loss)

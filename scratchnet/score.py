@@ -1,0 +1,98 @@
+"""Loss and accuracy of an epoch, which training itself does not need."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scratchnet.activations import ACTIVATIONS, Scratch
+from scratchnet.network import BatchPlan, Network, make_accuracy, make_loss, zero_targets
+
+Array = NDArray[Any]
+
+_ROOM = 256
+"""So many samples are gathered before their loss and accuracy are computed."""
+
+
+class EpochScore:
+    """Counts the loss and the right predictions of an epoch's batches.
+
+    Of a small batch only the outputs are kept, and loss and accuracy are computed for several at
+    once: that spares every batch a dozen NumPy calls, a quarter of all that a small network makes.
+
+    Parameters
+    ----------
+    network
+        In training.
+    samples
+        Of an epoch.
+    """
+
+    def __init__(self, network: Network, samples: int) -> None:
+        self._network = network
+        self._samples = samples
+        self._room = min(samples, _ROOM)
+        shape = (self._room, network.architecture.units)
+        self._outputs: Array = np.zeros(shape, network.dtype, order="F")
+        self._targets = zero_targets(network.architecture, self._outputs)
+        self._gathered = 0
+        self._counters: dict[int, _Counter] = {}
+        self._loss, self._right = 0.0, 0
+
+    def add(self, plan: BatchPlan) -> None:
+        """Count a batch whose `outputs` are filled; leaves its loss ready for `backward`."""
+        size = len(plan.targets)
+        if 2 * size > self._room:
+            plan.forward_prediction()
+            self._loss += plan.loss.forward() * size
+            self._right += plan.accuracy.correct()
+            return
+        plan.loss.prepare()
+        if self._gathered + size > self._room:
+            self._count()
+        stop = self._gathered + size
+        np.copyto(self._outputs[self._gathered : stop], plan.outputs)
+        np.copyto(self._targets[self._gathered : stop], plan.targets)
+        self._gathered = stop
+
+    def finish(self) -> tuple[float, float]:
+        """Return the mean loss and the accuracy of the epoch, and begin the next one."""
+        self._count()
+        means = float(self._loss / self._samples), self._right / self._samples
+        self._loss, self._right = 0.0, 0
+        return means
+
+    def _count(self) -> None:
+        size = self._gathered
+        if not size:
+            return
+        if size not in self._counters:
+            self._counters[size] = _Counter(
+                self._network, self._outputs[:size], self._targets[:size]
+            )
+        loss, right = self._counters[size].count()
+        self._loss += loss * size
+        self._right += right
+        self._gathered = 0
+
+
+class _Counter:
+    """Loss and right predictions of outputs that lie in a buffer."""
+
+    def __init__(self, network: Network, outputs: Array, targets: Array) -> None:
+        architecture = network.architecture
+        self._activation = ACTIVATIONS[
+            architecture.last_activation if architecture.fused else "linear"
+        ]
+        self._outputs = outputs
+        self._prediction = np.zeros_like(outputs)
+        self._scratch = Scratch(outputs)
+        self._loss = make_loss(network, outputs, targets)
+        self._accuracy = make_accuracy(architecture, self._prediction, targets)
+
+    def count(self) -> tuple[Any, int]:
+        """Return the mean loss and the number of right predictions."""
+        self._activation.forward(self._outputs, self._prediction, self._scratch)
+        return self._loss.forward(), self._accuracy.correct()
