@@ -8,7 +8,8 @@ the user's own code is measured, in four ways, each of which a mistake leaves as
 2. its float32 error, scaled down to float64: rounding shrinks by 2^29, a mistake does not
    (*coarser*);
 3. what changes between float64 and longdouble, where the code keeps that (*finer*);
-4. the error of scratchnet in the same precision, and one rounding of the result (*twin*).
+4. the error of scratchnet in the same precision, and one rounding of the result (*twin*): in
+   float32 where the result consists of float32 numbers, whatever precision was given.
 
 What is typical of n roundings is about sqrt(n) u, and the worst is n u (Higham & Mary 2019), so
 the bound is sqrt(n) times the noise; no constant in it is chosen. In float64 no noise excuses a
@@ -203,7 +204,8 @@ def judge(
         step, _, name = key.partition("|")
         if key in observation.tensors and step in references:
             right = references[step].right[name][: len(observation.tensors[key])]
-            verdict = _judge_tensor(key, observation, right, references[step].twin[name], others)
+            own = _own_noise(observation, key, references[step])
+            verdict = _judge_tensor(key, observation, right, own, others)
             if step == "again":
                 # The second call is made once, so its noise is that of the first.
                 verdict = _judged_like(verdict, verdicts.get(f"0|{name}", verdict))
@@ -230,18 +232,37 @@ class _Others:
         return found[0].max_abs if found and found[0].verdict != "divergent" else 0.0
 
 
+def _own_noise(observation: Observation, key: str, step: Reference) -> float:
+    """Return what scratchnet rounds in the precision of a tensor, at least one rounding of it.
+
+    Results that are float32 numbers, every one, were rounded to float32, and code that does so is
+    no better than scratchnet in float32. Its scatter may not show that: where a weight that is a
+    float32 number is updated, every perturbed copy is off by whole units of float32, and all are
+    rounded alike.
+    """
+    dtype, ours = observation.dtype, observation.tensors[key]
+    name = key.partition("|")[2]
+    twin = step.twin[name]
+    with np.errstate(all="ignore"):
+        single = np.array_equal(ours, ours.astype(np.float32))
+    if single and dtype != "float32":
+        dtype = "float32"
+        twin = max(twin, step.twin_in_single[name])
+    roundoff = float(np.finfo(dtype).eps) / 2
+    return max(twin, roundoff * float(np.max(np.abs(step.right[name][0]), initial=0.0)))
+
+
 def _judge_tensor(
     key: str,
     observation: Observation,
     right: Array,
-    twin: float,
+    own_noise: float,
     others: _Others,
 ) -> TensorVerdict:
     """Judge one tensor; `right` has the points along its first axis, as the observation."""
     coarser, finer = others.coarser, others.finer
     case, dtype = observation.case, observation.dtype
     ours = observation.tensors[key]
-    roundoff = float(np.finfo(dtype).eps) / 2
     scale = float(np.max(np.abs(right[0]))) if right[0].size else 0.0
     internal = key in observation.internal
     if ours.shape[1:] != right.shape[1:]:
@@ -255,14 +276,14 @@ def _judge_tensor(
         if finite.sum() > 2:
             centred = error[finite] - error[finite].mean(axis=0)
             spread = float(np.max(np.abs(centred)))
-        own = [twin, roundoff * scale]
+        own = [own_noise]
         if finer is not None and finer.dtypes.get(key) == str(np.dtype(np.longdouble)):
             own.append(distance(ours[0], finer.tensors[key][0]))
         scaled = [others.error_in_float64(key) * 2.0**29]
         if coarser is not None and coarser.dtypes.get(key) == "float32":
             scaled.append(_error_in(coarser, key) * 2.0**-29)
     factor = float(np.sqrt(longest_chain(case)))
-    usual = factor * max(twin, roundoff * scale)
+    usual = factor * own_noise
     # In float32 itself a formula may lose more; whether it is right was settled in float64.
     most = scale * _HALF_OF_FLOAT32 if others.settled is None else np.inf
     bounds = [

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -56,14 +56,23 @@ class Reference:
 
     Attributes
     ----------
+    case, points
+        What was computed, and from where.
     right
         Tensors in longdouble by full name, with the points along a first axis.
     twin
         By full name, the largest error of scratchnet in the points' own dtype.
     """
 
+    case: Case
+    points: Sequence[Point]
     right: Tensors
     twin: dict[str, float]
+
+    @cached_property
+    def twin_in_single(self) -> dict[str, float]:
+        """By full name, the largest error of scratchnet in float32 from the same points."""
+        return _twin_error(self.case, "float32", self.right, self.points)
 
 
 @cache
@@ -77,18 +86,24 @@ def reference_at(
     case: Case, dtype: str, points: Sequence[Point], twin_points: Sequence[Point]
 ) -> Reference:
     """Return the reference of a step from any points, the twin's error at some of them."""
-
-    def tensors_at(point: Point, precision: str) -> Tensors:
-        return step_tensors(case.architecture, point, case.learning_rate, precision)
-
-    exact = [tensors_at(point, "longdouble") for point in points]
+    exact = [_step_from(case, point, "longdouble") for point in points]
     right = {name: np.stack([tensors[name] for tensors in exact]) for name in exact[0]}
-    twins = [tensors_at(point, dtype) for point in twin_points]
-    noise = {
+    return Reference(case, points, right, _twin_error(case, dtype, right, twin_points))
+
+
+def _twin_error(
+    case: Case, dtype: str, right: Tensors, points: Sequence[Point]
+) -> dict[str, float]:
+    """Return by full name the largest error of scratchnet in a dtype, at some of the points."""
+    twins = [_step_from(case, point, dtype) for point in points]
+    return {
         name: max(distance(twin[name], value) for twin, value in zip(twins, values, strict=False))
         for name, values in right.items()
     }
-    return Reference(right, noise)
+
+
+def _step_from(case: Case, point: Point, dtype: str) -> Tensors:
+    return step_tensors(case.architecture, point, case.learning_rate, dtype)
 
 
 def distance(a: Array, b: Array) -> float:
