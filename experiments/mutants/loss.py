@@ -185,7 +185,7 @@ return -np.sum(y * np.log(p + e) + (1 - y) * np.log(1 - p + e)) / self._count"""
     ),
     _loss(
         "sparse loss: classes counted from 1",
-        f"{_SPARSE}.forward",
+        f"{_SPARSE}.prepare",
         "np.equal(self.targets, self._classes,",
         "np.equal(self.targets, self._classes + 1,",
         "sparse",
