@@ -33,8 +33,8 @@ class Scratch:
     mask
         ``(samples, units)`` of bool.
     zeros
-        ``(samples, units)`` of 0, never written: NumPy compares two arrays with SIMD, but an
-        array with a number one by one, which takes three times as long.
+        ``(samples, units)`` of 0, never written: NumPy takes the larger of two arrays with SIMD,
+        but of an array and a number one by one, which takes three times as long.
     """
 
     def __init__(self, like: Array) -> None:
@@ -63,7 +63,9 @@ class Activation:
 
 
 # Zero-dimensional arrays: NumPy would turn a Python number into one at every call.
-_ONE = {np.dtype(t): np.ones((), t) for t in (np.float32, np.float64, np.longdouble)}
+_DTYPES = (np.float32, np.float64, np.longdouble)
+_ZERO = {np.dtype(dtype): np.zeros((), dtype) for dtype in _DTYPES}
+_ONE = {np.dtype(dtype): np.ones((), dtype) for dtype in _DTYPES}
 
 
 def linear(z: Array, a: Array, scratch: Scratch) -> None:
@@ -83,7 +85,7 @@ def relu(z: Array, a: Array, scratch: Scratch) -> None:
 
 def relu_backward(z: Array, a: Array, da: Array, dz: Array, scratch: Scratch) -> None:
     """dz = da where a > 0, else 0; the derivative at exactly 0 is 0, as in Keras."""
-    np.greater(a, scratch.zeros, out=scratch.mask)
+    np.greater(a, _ZERO[a.dtype], out=scratch.mask)
     np.copyto(dz, scratch.mask)
     np.multiply(dz, da, out=dz)
 
