@@ -7,7 +7,15 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from experiments.checking.forward_mistakes import SLOPES, SMOOTHING, smoothed
-from experiments.checking.mistakes import BINARY, FACTORS, ROWS, SQUARED, Mistake, entry
+from experiments.checking.mistakes import (
+    BINARY,
+    FACTORS,
+    LAYER_FACTORS,
+    ROWS,
+    SQUARED,
+    Mistake,
+    entry,
+)
 from experiments.checking.replay import (
     Array,
     At,
@@ -30,7 +38,7 @@ def backward_mistakes() -> Iterator[Mistake]:
     yield from _of_kernels()
     yield from _of_biases()
     yield from _of_inputs()
-    for factor in FACTORS:
+    for factor in (*FACTORS, *LAYER_FACTORS):
         for subject, places in (
             ("the gradient", ("kernel_gradient", "bias_gradient")),
             ("the gradient of the kernel", ("kernel_gradient",)),
@@ -382,7 +390,7 @@ def _of_inputs() -> Iterator[Mistake]:
         place,
         "stale_weights",
         "the gradient is passed back through a kernel that has been updated already",
-        lambda at: at.dz @ (at.kernel - at.rate * at.replay.kernel_gradient[at.index]).T,
+        through_updated_kernel,
     )
     yield entry(
         place,
@@ -403,9 +411,15 @@ def _of_inputs() -> Iterator[Mistake]:
             f"the gradient is passed back through the kernel of the layer {which} it",
             _through_neighbour(distance),
         )
-    for factor in FACTORS:
+    for factor in (*FACTORS, *LAYER_FACTORS):
         text = f"the gradient passed back to the layer before {factor.sentence}"
         yield entry(place, factor.code, text, factor.at)
+
+
+def through_updated_kernel(at: At) -> Array:
+    """Return what a layer passes back if its kernel has been updated already."""
+    passed_back: Array = at.dz @ (at.kernel - at.rate * at.replay.kernel_gradient[at.index]).T
+    return passed_back
 
 
 def _impossible() -> Array:

@@ -19,7 +19,7 @@ from experiments.checking.fitting import fitted
 from experiments.checking.forward_mistakes import forward_mistakes
 from experiments.checking.judgement import CaseVerdict, TensorVerdict, explained
 from experiments.checking.mistakes import Diagnosis, Mistake
-from experiments.checking.reference import Tensors
+from experiments.checking.reference import LOSS, Tensors, distance
 from experiments.checking.replay import Replay
 from experiments.checking.symptoms import (
     accuracy,
@@ -126,17 +126,51 @@ def _replayed(
             continue
         if not explained(main, first, tensors.get(first.name)):
             continue
+        if _contradicted(main, tensors, first, first.layer):
+            continue
         score = _score(main, tensors)
         for other in others:
             try:
-                score += _score(other, suspect.replay(other))
+                tensors = suspect.replay(other)
             except ValueError:  # shapes that do not fit: nobody's code gets so far
                 continue
-        if best is None or score > best[0]:
-            best = score, suspect
-    if best is None:
-        return None
-    return _told(main, best[1])
+            if _contradicted(other, tensors, first):
+                break
+            score += _score(other, tensors)
+        else:
+            if best is None or score > best[0]:
+                best = score, suspect
+    return None if best is None else _told(main, best[1])
+
+
+def _contradicted(
+    verdict: CaseVerdict, tensors: Tensors, first: TensorVerdict, layer: str = ""
+) -> bool:
+    """Whether a replay spoils a tensor that is right, or makes of a layer what it is not.
+
+    Functions called after the one that went wrong may start afresh, so they are not asked; nor is
+    a replay that divides by 0, as by m - 1 in a batch of 1, which real code guards against.
+    """
+    right = verdict.references["0"]
+    for tensor in verdict.tensors:
+        value = tensors.get(tensor.name)
+        if value is None or not tensor.key.startswith("0|") or _stage(tensor) > _stage(first):
+            continue
+        is_right = tensor.max_abs <= tensor.tolerance
+        changed = distance(value, right[tensor.name]) > tensor.tolerance
+        told = (is_right and np.all(np.isfinite(value))) or (tensor.layer == layer and changed)
+        if told and not explained(verdict, tensor, value):
+            return True
+    return False
+
+
+def _stage(tensor: TensorVerdict) -> int:
+    """Return which part of a step makes a tensor: forward, loss, backward or update."""
+    if tensor.tensor.endswith("_updated"):
+        return 3
+    if tensor.tensor.endswith("_gradient"):
+        return 2
+    return int(tensor.name == LOSS)
 
 
 def _replayed_with_factor(verdict: CaseVerdict, first: TensorVerdict) -> Diagnosis | None:

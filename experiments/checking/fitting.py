@@ -12,6 +12,7 @@ from experiments.checking.epsilon import EPSILON_SENTENCES, fitted_epsilon
 from experiments.checking.judgement import CaseVerdict, TensorVerdict, explained
 from experiments.checking.mistakes import Diagnosis
 from experiments.checking.reference import LOSS
+from experiments.checking.replay import Replay
 
 Array = NDArray[Any]
 _Model = Callable[[CaseVerdict], Array]
@@ -160,7 +161,24 @@ def _factor(verdicts: Sequence[CaseVerdict], first: TensorVerdict) -> Diagnosis 
     )
     if number is None:
         return None
+    if _passed_back(verdicts[0], first, np.longdouble(number)):
+        return Diagnosis(
+            "factor", f"what every layer passes back is {number:.6g} times what it should be"
+        )
     return Diagnosis("factor", f"{first.name} is {number:.6g} times what it should be")
+
+
+def _passed_back(verdict: CaseVerdict, first: TensorVerdict, number: np.longdouble) -> bool:
+    """Whether a factor in what every layer passes back explains all gradients of a case."""
+    if not first.tensor.endswith("_gradient"):
+        return False
+    observation = verdict.observation
+    replay = Replay(observation.case, observation.case.point(observation.dtype))
+    tensors = replay.from_the_start("input_gradient", lambda at: number * at.right).tensors()
+    gradients = [
+        t for t in verdict.tensors if t.key.startswith("0|") and t.tensor.endswith("_gradient")
+    ]
+    return all(explained(verdict, t, tensors[t.name]) for t in gradients)
 
 
 def _penalty(verdicts: Sequence[CaseVerdict], first: TensorVerdict) -> Diagnosis | None:

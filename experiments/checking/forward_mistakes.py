@@ -7,7 +7,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from experiments.checking.mistakes import BINARY, FACTORS, ROWS, SQUARED, Mistake, entry
-from experiments.checking.replay import Array, At, Value, activate, loss_value
+from experiments.checking.replay import (
+    Array,
+    At,
+    ImpossibleError,
+    Value,
+    activate,
+    loss_value,
+)
 
 ACTIVATIONS = ("linear", "relu", "sigmoid", "tanh", "softmax")
 
@@ -33,6 +40,12 @@ def _pre_activations() -> Iterator[Mistake]:
         "bias_subtracted",
         "the bias is subtracted, not added",
         lambda at: at.right - 2 * at.bias,
+    )
+    yield Mistake(
+        "bias_after_activation",
+        "the bias is added after the activation, not before it",
+        ("pre_activation", "activation"),
+        lambda at: at.right - at.bias if at.place == "pre_activation" else at.right + at.bias,
     )
     yield entry(place, "bias_twice", "the bias is added twice", lambda at: at.right + at.bias)
     yield entry(
@@ -142,6 +155,13 @@ def _activations() -> Iterator[Mistake]:
         lambda at: 1 / (1 - np.exp(-at.z)),
         "sigmoid",
     )
+    yield entry(
+        place,
+        "relu_first",
+        "relu is applied before it: the pre-activation goes through two activations",
+        lambda at: activate(at.activation, np.maximum(at.z, 0)),
+        "sigmoid tanh softmax",
+    )
     for code, sentence, factor in (
         ("argument_sign", "the sign of its argument is wrong", -1.0),
         ("half_argument", "its argument is halved", 0.5),
@@ -189,9 +209,24 @@ def _losses() -> Iterator[Mistake]:
     yield entry(
         place,
         "squared_error",
-        "it is the mean squared error",
+        "the loss is the mean squared error",
         lambda at: np.mean((at.p - at.y) ** 2),
         losses=f"{BINARY} {ROWS}",
+    )
+    yield entry(
+        place,
+        "squared_error",
+        "the loss is half of the mean squared error",
+        lambda at: np.mean((at.p - at.y) ** 2) / 2,
+        losses=f"{BINARY} {ROWS}",
+    )
+    yield entry(
+        place,
+        "broadcast",
+        "in the loss y has shape (n,) and the prediction (n, 1), so every target meets every "
+        "prediction, n x n pairs; give both one shape",
+        _of_all_pairs,
+        losses=f"{BINARY} {SQUARED}",
     )
     for share in SMOOTHING:
         sentence = f"the labels are smoothed by {share}"
@@ -237,6 +272,13 @@ def _weighted_terms(positive: float, negative: float) -> Value:
         return np.asarray(-np.mean(terms))
 
     return value
+
+
+def _of_all_pairs(at: At) -> Array:
+    if at.units != 1:
+        raise ImpossibleError
+    p, y = np.broadcast_arrays(at.p, at.y.T)
+    return loss_value(at.replay.loss_name, p, y)
 
 
 def smoothed(at: At, share: float) -> Array:

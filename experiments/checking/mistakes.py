@@ -129,6 +129,32 @@ FACTORS = (
     ),
 )
 
+LAYER_FACTORS = (
+    Factor(
+        "inputs_for_batch_size",
+        "is divided by the layer's number of inputs in place of the batch size ({m}): the other "
+        "entry of a shape, as A_prev.shape[0] for A_prev.shape[1]",
+        lambda at: at.m / at.layer_inputs,
+    ),
+    Factor(
+        "units_for_batch_size",
+        "is divided by the layer's number of units in place of the batch size ({m}): the other "
+        "entry of a shape",
+        lambda at: at.m / at.layer_units,
+    ),
+    Factor(
+        "divided_by_units",
+        "is divided by the layer's number of units",
+        lambda at: 1 / at.layer_units,
+    ),
+    Factor(
+        "divided_by_inputs",
+        "is divided by the layer's number of inputs",
+        lambda at: 1 / at.layer_inputs,
+    ),
+)
+"""Numbers that a gradient may be off by, layer by layer."""
+
 
 def entry(
     place: str,

@@ -70,6 +70,7 @@ class Replay:
         self._replacements = replacements or {}
         self._layers = dense_layers(case.architecture)
         count = len(self._layers)
+        self._start = case, point
         exact = point.rounded(np.longdouble)
         self.loss_name = case.architecture.loss
         self.x, self.y = exact.x, exact.y
@@ -140,7 +141,13 @@ class Replay:
         if place not in self._replacements:
             return right
         layers, replacement = self._replacements[place]
-        return np.asarray(replacement(At(self, layer, right))) if layer in layers else right
+        if layer not in layers:
+            return right
+        return np.asarray(replacement(At(self, layer, place, right)))
+
+    def from_the_start(self, place: str, value: Value) -> Replay:
+        """Return another replay of the step, with one operation replaced in every layer."""
+        return Replay(*self._start, {place: (range(len(self._layers)), value)})
 
     def tensors(self) -> Tensors:
         """Return every tensor by full name, as the reference names them."""
@@ -162,15 +169,16 @@ class At:
 
     Parameters
     ----------
-    replay, index
-        The step and the layer.
+    replay, index, place
+        The step, the layer, and which of `PLACES`.
     right
         The right value at this place.
     """
 
-    def __init__(self, replay: Replay, index: int, right: Array) -> None:
+    def __init__(self, replay: Replay, index: int, place: str, right: Array) -> None:
         self.replay = replay
         self.index = index
+        self.place = place
         self.right = right
 
     @property
@@ -192,6 +200,16 @@ class At:
     def units(self) -> int:
         """Number of outputs of the network."""
         return self.replay.units
+
+    @property
+    def layer_inputs(self) -> np.longdouble:
+        """Number of inputs of the layer."""
+        return np.longdouble(self.kernel.shape[0])
+
+    @property
+    def layer_units(self) -> np.longdouble:
+        """Number of units of the layer."""
+        return np.longdouble(self.kernel.shape[1])
 
     @property
     def rate(self) -> np.longdouble:

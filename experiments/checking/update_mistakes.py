@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from experiments.checking.backward_mistakes import through_updated_kernel
 from experiments.checking.mistakes import Mistake, entry
-from experiments.checking.replay import Value
+from experiments.checking.replay import Array, At, Value
 
 _STEPS: tuple[tuple[str, str, Value], ...] = (
     (
@@ -77,6 +78,13 @@ def update_mistakes() -> Iterator[Mistake]:
             ("the biases", both[1:]),
         ):
             yield Mistake(code, sentence.replace("{W}", words), places, value)
+    yield Mistake(
+        "stale_weights",
+        "the kernels are updated on the way back, before the gradient passes through them; take "
+        "all gradients first, and then update",
+        both,
+        _updated_on_the_way,
+    )
     for distance, which in ((1, "after"), (-1, "before")):
         for place in both:
             short = place.removesuffix("_updated")
@@ -90,3 +98,10 @@ def update_mistakes() -> Iterator[Mistake]:
 
 def _by_neighbours_gradient(name: str, distance: int) -> Value:
     return lambda at: at.weight - at.rate * at.neighbour(name, distance)
+
+
+def _updated_on_the_way(at: At) -> Array:
+    fused = at.replay.from_the_start("input_gradient", through_updated_kernel)
+    gradients = fused.kernel_gradient if at.place == "kernel_updated" else fused.bias_gradient
+    updated: Array = at.weight - at.rate * gradients[at.index]
+    return updated
