@@ -126,7 +126,7 @@ def _replayed(
             continue
         if not explained(main, first, tensors.get(first.name)):
             continue
-        if _contradicted(main, tensors, first, first.layer):
+        if _contradicted(main, tensors, first):
             continue
         score = _score(main, tensors)
         for other in others:
@@ -143,22 +143,21 @@ def _replayed(
     return None if best is None else _told(main, best[1])
 
 
-def _contradicted(
-    verdict: CaseVerdict, tensors: Tensors, first: TensorVerdict, layer: str = ""
-) -> bool:
-    """Whether a replay spoils a tensor that is right, or makes of a layer what it is not.
+def _contradicted(verdict: CaseVerdict, tensors: Tensors, first: TensorVerdict) -> bool:
+    """Whether a replay spoils a tensor that is right, or changes the first wrong layer otherwise.
 
     Functions called after the one that went wrong may start afresh, so they are not asked; nor is
     a replay that divides by 0, as by m - 1 in a batch of 1, which real code guards against.
     """
     right = verdict.references["0"]
+    layers = {tensor.layer for tensor in verdict.divergent[:1]}
     for tensor in verdict.tensors:
         value = tensors.get(tensor.name)
         if value is None or not tensor.key.startswith("0|") or _stage(tensor) > _stage(first):
             continue
         is_right = tensor.max_abs <= tensor.tolerance
         changed = distance(value, right[tensor.name]) > tensor.tolerance
-        told = (is_right and np.all(np.isfinite(value))) or (tensor.layer == layer and changed)
+        told = (is_right and np.all(np.isfinite(value))) or (changed and tensor.layer in layers)
         if told and not explained(verdict, tensor, value):
             return True
     return False

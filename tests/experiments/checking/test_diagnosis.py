@@ -33,13 +33,12 @@ def test_two_mistakes_in_one_gradient_are_both_named(check, network_source):
 
 
 def test_a_mistake_that_would_spoil_what_is_right_is_not_named(check, network_source):
-    # Halved in every layer, dense_3 would be a quarter too; but dense_4 would be a half, and is not.
+    # Halved by every layer, dense_3 would be a quarter too, but dense_4 a half, and that is right.
     passed_back = 'da = dz @ self.weights[f"{name}/kernel"].T'
     quarter = f"{passed_back} / (1 if index == len(self.layers) - 1 else 4)"
     report = check(network_source("my_network", (passed_back, quarter)))
     assert report.first_divergence.layer == "dense_3"
     assert report.diagnosis.code != "factor_half"
-    assert "dense_3/kernel_gradient is 0.25 times" in report.diagnosis.sentence
 
 
 def test_a_factor_on_what_every_layer_passes_back_is_told_as_such(check, network_source):
