@@ -22,7 +22,7 @@ from scratchnet.parameters import Parameters
 Array = NDArray[Any]
 
 # An update goes over the arena in pieces, so that weights, gradients and slots stay in the cache.
-_PIECE = 16384
+_PIECE = 32768
 
 
 def through_float32(value: float) -> float:
@@ -106,11 +106,7 @@ class Optimizer(ABC):
         cast
             What ``keras.ops.cast`` makes of a setting on its way to that dtype.
         """
-        return {
-            field.name: getattr(self, field.name)
-            for field in dataclasses.fields(self)
-            if field.type == "float"
-        }
+        return {name: value for name, value in vars(self).items() if not isinstance(value, bool)}
 
     @property
     def constants_change(self) -> bool:
@@ -398,6 +394,8 @@ class OptimizerState:
         self._dtype = parameters.values.dtype
         self._rounding = np.dtype(constants or self._dtype)
         self._cast = through_float32 if CONVENTIONS[backend].rounds_settings else float
+        self._unrounded: dict[str, Any] = {}
+        self._constants: dict[str, Array] = {}
         self._constants = self._rounded(1)
         scratch = np.zeros((2, min(_PIECE, parameters.size)), self._dtype)
         starts = range(0, parameters.size, _PIECE)
@@ -420,9 +418,12 @@ class OptimizerState:
             self.optimizer.apply(weights, gradients, slots, self._constants, scratch)
 
     def _rounded(self, iteration: int) -> dict[str, Array]:
-        return {
+        """Return the constants of an update; what stays the same is not rounded again."""
+        constants = self.optimizer.constants(iteration, self._rounding, self._cast)
+        changed = {
             name: np.asarray(np.asarray(value, self._rounding), self._dtype)
-            for name, value in self.optimizer.constants(
-                iteration, self._rounding, self._cast
-            ).items()
+            for name, value in constants.items()
+            if value != self._unrounded.get(name)
         }
+        self._unrounded = constants
+        return self._constants | changed
