@@ -108,6 +108,7 @@ HARD = {
     "one_class": "all of class 1",
     "saturated": "outputs saturated",
     "large": "logits of plus and minus 1000",
+    "large_activations": "activations up to 300",
 }
 """Kinds of hard input."""
 
@@ -267,6 +268,16 @@ def _hardened(case: Case, point: Point) -> Point:
         stretch = 1000.0 / float(np.max(np.abs(z - np.median(z))))
         weights[f"{last}/kernel"] = weights[f"{last}/kernel"] * stretch
         weights[f"{last}/bias"] = (weights[f"{last}/bias"] - np.median(z)) * stretch
+    elif case.hard == "large_activations":
+        # relu(s z) = s relu(z), so the logits stay as they are and nothing saturates.
+        network = Network(case.architecture, seed=0, dtype="float64")
+        network.set_weights(weights)
+        tensors = network.trace_step(x, y).tensors
+        hidden = [layer.name for layer in case.architecture.layers[:-1]]
+        stretch = 300.0 / max(float(np.max(tensors[f"{name}/activation"])) for name in hidden)
+        for name in (f"{first}/kernel", *(f"{name}/bias" for name in hidden)):
+            weights[name] = weights[name] * stretch
+        weights[f"{last}/kernel"] = weights[f"{last}/kernel"] / stretch
     return Point(weights, x, y)
 
 

@@ -6,14 +6,13 @@ import math
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from experiments.checking.cases import Case, Point, dense_layers
 from experiments.checking.diagnosis import diagnose
-from experiments.checking.hard_inputs import DECISIVE, remarks_on
+from experiments.checking.hard_inputs import DECISIVE, deciding_part, remarks_on
 from experiments.checking.judgement import (
     CaseVerdict,
     TensorVerdict,
@@ -96,7 +95,9 @@ def _judge_all(
         if o.group != "hard" and o.dtype == "float64"
     }
     in_double: dict[str, CaseVerdict] = {}
-    verdicts = []
+    verdicts: list[CaseVerdict] = []
+    hard: list[CaseVerdict] = []
+    ordinary = True
     for observation in observations:
         name, dtype, group = observation.case.name, observation.dtype, observation.group
         for code, text in observation.notes.items():
@@ -114,28 +115,20 @@ def _judge_all(
             in_double[name] = verdict
         if group == "hard":
             if not any(problem.sentence in in_float64 for problem in observation.problems):
-                for code, text in remarks_on(verdict).items():
+                for code, text in remarks_on(verdict, ordinary=ordinary).items():
                     remarks.setdefault(code, text)
-            if observation.case.hard in DECISIVE:
-                verdicts.append(_finite_only(verdict))
+            part = deciding_part(verdict)
+            if observation.case.hard in DECISIVE or (ordinary and part.divergent):
+                hard.append(part)
             continue
+        ordinary = ordinary and (group == "outputs" or verdict.verdict != "divergent")
         remarks |= meanings
         if group == "outputs":
             if text := remark_on_outputs(verdict):
                 remarks["several_outputs"] = text
             continue
         verdicts.append(verdict)
-    return verdicts
-
-
-def _finite_only(verdict: CaseVerdict) -> CaseVerdict:
-    """Leave to the remarks what hard inputs bring but finite values."""
-    tensors = [
-        tensor
-        for tensor in verdict.tensors
-        if tensor.key.startswith("0|") and (tensor.ours is None or math.isfinite(tensor.ours))
-    ]
-    return replace(verdict, tensors=tensors, observation=replace(verdict.observation, problems=[]))
+    return verdicts + hard
 
 
 def _held_against_keras(

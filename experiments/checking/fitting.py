@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.checking.cases import dense_layers
 from experiments.checking.epsilon import EPSILON_SENTENCES, fitted_epsilon
 from experiments.checking.judgement import CaseVerdict, TensorVerdict, explained
 from experiments.checking.mistakes import Diagnosis
 from experiments.checking.reference import LOSS
-from experiments.checking.replay import Replay
+from experiments.checking.replay import Replay, activate
 
 Array = NDArray[Any]
 _Model = Callable[[CaseVerdict], Array]
@@ -38,6 +39,7 @@ def fitted(verdicts: Sequence[CaseVerdict], first: TensorVerdict) -> Diagnosis |
         _epsilon(verdicts[0], first)
         or _decimals(verdicts[0], first)
         or _clipped(verdicts[0], first)
+        or _clipped_before_sigmoid(verdicts[0], first)
         or _factor(verdicts, first)
         or _penalty(verdicts, first)
     )
@@ -150,6 +152,25 @@ def _clipped(verdict: CaseVerdict, first: TensorVerdict) -> Diagnosis | None:
     if not reached or not explained(verdict, first, np.clip(right, -most, most)):
         return None
     return Diagnosis("clipped", f"{first.name} is clipped to {float(most):.6g}")
+
+
+def _clipped_before_sigmoid(verdict: CaseVerdict, first: TensorVerdict) -> Diagnosis | None:
+    """Explain a sigmoid whose argument was clipped."""
+    layers = {layer.name: layer for layer in dense_layers(verdict.observation.case.architecture)}
+    if first.tensor != "activation" or layers[first.layer].activation != "sigmoid":
+        return None
+    ours = _ours(verdict, first.key)
+    if not np.all((ours > 0) & (ours < 1)):
+        return None
+    most = float(np.max(np.abs(np.log(ours / (1 - ours)))))
+    z = _right(verdict, f"{first.layer}/pre_activation")
+    if not explained(verdict, first, activate("sigmoid", np.clip(z, -most, most))):
+        return None
+    return Diagnosis(
+        "clipped",
+        f"the argument of sigmoid is clipped to [-{most:.4g}, {most:.4g}], or its result (in "
+        f"{first.layer}); Keras clips neither",
+    )
 
 
 def _factor(verdicts: Sequence[CaseVerdict], first: TensorVerdict) -> Diagnosis | None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
+import math
+from dataclasses import replace
 
 from experiments.checking.cases import HARD, dense_layers
 from experiments.checking.judgement import CaseVerdict, TensorVerdict
+from experiments.checking.meaning import LARGEST_GUARD
 from experiments.checking.reference import LOSS
 
-DECISIVE = ("zero", "zero_class", "one_class")
+DECISIVE = ("zero", "zero_class", "one_class", "large_activations")
 """Hard inputs on which a finite wrong value is a mistake: nothing there is too large to compute."""
 
 _SIGMOID_CURE = (
@@ -24,14 +26,34 @@ _ROWS_LOSS_CURE = "compute the loss from the logits, or clip the prediction to [
 _GRADIENT_CURE = "pass back p - y, the gradient of the logits, which divides by nothing"
 
 
-def remarks_on(verdict: CaseVerdict) -> dict[str, str]:
+def deciding_part(verdict: CaseVerdict) -> CaseVerdict:
+    """Return what of a hard case has a say in the verdict: finite values.
+
+    Where outputs saturate, only the forward pass has. A loss and gradients may be guarded there,
+    and so may a probability, by no more than the 1e-7 by which Keras guards its own.
+    """
+    anything = verdict.observation.case.hard in DECISIVE
+
+    def decides(tensor: TensorVerdict) -> bool:
+        if not tensor.key.startswith("0|") or not (tensor.ours is None or _finite(tensor)):
+            return False
+        forward = tensor.tensor in ("pre_activation", "activation")
+        return anything or (forward and tensor.max_abs > LARGEST_GUARD * tensor.scale)
+
+    tensors = [tensor for tensor in verdict.tensors if decides(tensor)]
+    return replace(verdict, tensors=tensors, observation=replace(verdict.observation, problems=[]))
+
+
+def remarks_on(verdict: CaseVerdict, *, ordinary: bool) -> dict[str, str]:
     """Return remarks by code on one hard case.
 
     Parameters
     ----------
     verdict
-        Of the case; tensors that are finite and wrong on `DECISIVE` inputs are left to the
-        verdict.
+        Of the case; what `deciding_part` keeps of it is left to the verdict.
+    ordinary
+        Whether all is right on ordinary inputs. Else a finite difference says nothing about hard
+        ones.
     """
     case = verdict.observation.case
     found: dict[str, str] = {}
@@ -63,7 +85,14 @@ def remarks_on(verdict: CaseVerdict) -> dict[str, str]:
             f"the gradients are {endless[0].ours} on {_inputs(verdict)}, because something is "
             f"divided by 0; {_GRADIENT_CURE}"
         )
-    if case.hard in DECISIVE:
+    if case.hard in DECISIVE or not ordinary:
+        return found
+    if prediction is not None:
+        if not deciding_part(verdict).divergent:
+            found["clipped"] = (
+                f"the prediction is {prediction.ours:.9g} on {_inputs(verdict)} where Keras says "
+                f"{prediction.right:.9g}: large logits are clipped, or probabilities are"
+            )
         return found
     if loss is not None and _finite(loss):
         found[f"{case.hard}:loss"] = (
@@ -75,14 +104,23 @@ def remarks_on(verdict: CaseVerdict) -> dict[str, str]:
         worst = max(gradients, key=lambda t: t.max_abs)
         found[f"{case.hard}:gradient"] = (
             f"the gradients differ from Keras's on {_inputs(verdict)} ({worst.name} is "
-            f"{worst.ours:.3g} for {worst.right:.3g}): a saturated output passes back less than "
-            f"p - y, so that it can hardly learn its way out; {_GRADIENT_CURE}"
+            f"{worst.ours:.6g} for {worst.right:.6g}){_why_less(worst)}"
         )
     return found
 
 
+def _why_less(gradient: TensorVerdict) -> str:
+    """Say why a gradient has all but vanished, if it has."""
+    if gradient.ours is None or abs(gradient.ours) > abs(gradient.right) / 2:
+        return ""
+    return (
+        ": a saturated output passes back less than p - y, so that it can hardly learn its way "
+        f"out; {_GRADIENT_CURE}"
+    )
+
+
 def _finite(tensor: TensorVerdict) -> bool:
-    return tensor.ours is not None and bool(np.isfinite(tensor.ours))
+    return tensor.ours is not None and math.isfinite(tensor.ours)
 
 
 def _inputs(verdict: CaseVerdict) -> str:
@@ -92,4 +130,5 @@ def _inputs(verdict: CaseVerdict) -> str:
         "one_class": "a batch of class 1 only",
         "saturated": "a batch whose outputs saturate (logits near 60)",
         "large": "a batch with logits of plus and minus 1000",
+        "large_activations": "inputs on which relus reach 300",
     }.get(verdict.observation.case.hard, HARD.get(verdict.observation.case.hard, ""))

@@ -149,3 +149,42 @@ def test_a_network_that_knows_only_some_activations_is_judged_on_those(check, ne
     )
     assert report.verdict == "rounding"
     assert any("not known to it" in line and "tanh" in line for line in report.found)
+
+
+def test_a_clipped_probability_is_a_remark(check, network_source):
+    clipped = "return np.clip(1 / (1 + np.exp(-z)), 1e-7, 1 - 1e-7)"
+    report = check(network_source("my_network", ("return 1 / (1 + np.exp(-z))", clipped)))
+    assert report.verdict == "rounding"
+    told = [remark for remark in report.remarks if "probabilities are" in remark]
+    assert len(told) == 1
+    assert told[0].startswith("the prediction is 0.9999999 on")
+    # It is the prediction that is clipped, and not the logarithm.
+    assert not any("logarithm" in remark for remark in report.remarks)
+
+
+def test_what_is_off_anyway_is_not_blamed_for_finite_values_on_hard_inputs(check, network_source):
+    passed_back = 'da = dz @ self.weights[f"{name}/kernel"].T'
+    for patch in (
+        (passed_back, f"{passed_back} / 2"),
+        ("loss = -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))", "loss = np.mean((p - y)**2)"),
+    ):
+        report = check(network_source("my_network", patch))
+        assert report.verdict == "divergent"
+        assert not any("saturated output" in remark for remark in report.remarks)
+        assert not any("logarithm" in remark for remark in report.remarks)
+
+
+def test_a_gradient_that_is_only_rounded_is_not_called_smaller(check, network_source):
+    weights = "self.weights = {k: np.float32(v) for k, v in weights.items()}"
+    targets = "        y = y if y.dtype.kind == 'i' else np.float32(y)\n"
+    gradients = "    def gradients(self, x, y):\n"
+    report = check(
+        network_source(
+            "from_logits",
+            ("self.weights = dict(weights)", weights),
+            ("        saved = []\n", "        saved, x = [], np.float32(x)\n"),
+            (gradients, gradients + targets),
+        )
+    )
+    assert report.verdict == "rounding"
+    assert not any("saturated output" in remark for remark in report.remarks)
