@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
@@ -174,7 +174,14 @@ class ArticleForm:
             "architecture": self._architecture(case.architecture),
             "learning_rate": case.learning_rate,
         }
-        answer = self._call(recorder, "update", roles)
+        try:
+            answer = self._call(recorder, "update", roles)
+        except StoppedError as stopped:
+            if (names := recorder.notes.get("names")) is None:
+                raise
+            last = f"{dense_layers(case.architecture)[-1].name}/bias_gradient"
+            sentence = f"{names}; so {stopped.problem.sentence}"
+            raise recorder.stop("wrong_names", "update", sentence, last) from None
         updated = next((item for item in _items(answer) if isinstance(item, Mapping)), params)
         self._put_weights(case.architecture, updated, "updated", "update", recorder)
         return dict(updated)
@@ -301,6 +308,13 @@ class ArticleForm:
                 "are computed and not stored",
                 last,
             )
+        expected = range(self.layout.first, self.layout.first + len(layers))
+        for letter, keys in zip(("dW", "db"), numbered, strict=True):
+            # Where dW and db are numbered alike, they may begin with any number.
+            alike = numbered[0].keys() == numbered[1].keys()
+            if len(keys) == len(layers) and not alike and keys.keys() != set(expected):
+                names = f"{where} returns {_span(letter, keys)}; expected {_span(letter, expected)}"
+                recorder.note("names", names)
         for index in reversed(range(len(layers))):
             for short, keys in zip(("kernel", "bias"), numbered, strict=True):
                 tensor = f"{layers[index].name}/{short}_gradient"
@@ -533,6 +547,11 @@ def _numbered(table: Mapping[Any, Any], letter: str) -> dict[int, str]:
         if match:
             found[int(match.group(2))] = key
     return found
+
+
+def _span(letter: str, numbers: Collection[int]) -> str:
+    """Return names from the first to the last."""
+    return f"{letter}{min(numbers)} to {letter}{max(numbers)}"
 
 
 def _layer_key(keys: Mapping[int, str], index: int, layers: int, first: int) -> str | None:

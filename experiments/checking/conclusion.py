@@ -77,6 +77,8 @@ def conclude(
     report.found = _found(findings, unknown, report)
     if report.verdict == "divergent":
         remarks.pop("several_outputs", None)
+    if report.diagnosis is not None and report.diagnosis.code == "wrong_names":
+        remarks.pop("names", None)
     remarks |= _precision_remark(report) | _surroundings(findings, path)
     report.remarks = list(remarks.values())
     return report

@@ -79,6 +79,26 @@ def test_probabilities_overwritten_by_the_accuracy_are_blamed(check, network_sou
     assert "get_accuracy_value changes Y_hat in place" in report.diagnosis.sentence
 
 
+def test_gradients_under_other_names_are_told_by_name(check, network_source):
+    source = network_source(
+        "article_network",
+        ('grads_values[f"db{number}"] = db', 'grads_values[f"db{number - 1}"] = db'),
+    )
+    report = check(source)
+    assert report.verdict == "divergent"
+    assert report.diagnosis.code == "wrong_names"
+    assert "returns db0 to db4; expected db1 to db5" in report.diagnosis.sentence
+    assert (report.first_divergence.layer, report.first_divergence.tensor) == (
+        "dense_5",
+        "bias_gradient",
+    )
+    # Whoever reads them under the same names is right all the same.
+    reading = 'learning_rate * grads_values[f"db{number}"]'
+    assert reading in source
+    report = check(source.replace(reading, 'learning_rate * grads_values[f"db{number - 1}"]'))
+    assert report.verdict == "rounding"
+
+
 def test_a_missing_update_is_told_and_forgiven(check, network_source):
     report = check(
         network_source(
