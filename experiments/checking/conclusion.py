@@ -281,9 +281,15 @@ def _refused(observations: list[Observation]) -> dict[str, str]:
             named = sorted(word for word in words if word in problem.sentence)
             not_implemented = problem.error == "NotImplementedError"
             if not_implemented or (named and observation.group != "core"):
-                refused[observation.case.name] = ", ".join(named) or observation.case.shape
+                refused[observation.case.name] = ", ".join(named) or _unusual(observation.case)
     answered = any(not o.problems for o in observations if o.group in ("core", "family"))
     return refused if answered else {}
+
+
+def _unusual(case: Case) -> str:
+    """Say what a network that refuses a case without a word may not know of it."""
+    words = {"use_bias": "layers without a bias"}
+    return ", ".join(words.get(word, word) for word in case.words) or case.shape
 
 
 def _found(findings: Findings, unknown: dict[str, str], report: Report) -> list[str]:

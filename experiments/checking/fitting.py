@@ -139,7 +139,7 @@ def _decimals(verdict: CaseVerdict, first: TensorVerdict) -> Diagnosis | None:
     right = _right(verdict, first.name)
     for decimals in range(_MOST_DECIMALS + 1):
         if explained(verdict, first, np.round(right, decimals)):
-            return Diagnosis("rounded", f"{first.name} is rounded to {decimals} decimals")
+            return Diagnosis("rounded", f"{first.spoken} is rounded to {decimals} decimals")
     return None
 
 
@@ -151,7 +151,7 @@ def _clipped(verdict: CaseVerdict, first: TensorVerdict) -> Diagnosis | None:
     reached = most < np.max(np.abs(right), initial=0) and np.any(np.abs(ours) < most)
     if not reached or not explained(verdict, first, np.clip(right, -most, most)):
         return None
-    return Diagnosis("clipped", f"{first.name} is clipped to {float(most):.6g}")
+    return Diagnosis("clipped", f"{first.spoken} is clipped to {float(most):.6g}")
 
 
 def _clipped_before_sigmoid(verdict: CaseVerdict, first: TensorVerdict) -> Diagnosis | None:
@@ -186,7 +186,7 @@ def _factor(verdicts: Sequence[CaseVerdict], first: TensorVerdict) -> Diagnosis 
         return Diagnosis(
             "factor", f"what every layer passes back is {number:.6g} times what it should be"
         )
-    return Diagnosis("factor", f"{first.name} is {number:.6g} times what it should be")
+    return Diagnosis("factor", f"{first.spoken} is {number:.6g} times what it should be")
 
 
 def _passed_back(verdict: CaseVerdict, first: TensorVerdict, number: np.longdouble) -> bool:
@@ -210,7 +210,7 @@ def _penalty(verdicts: Sequence[CaseVerdict], first: TensorVerdict) -> Diagnosis
         if number is not None:
             return Diagnosis(
                 "weight_decay",
-                f"{number:.6g} times the weight itself is added to {first.name}, as by a penalty "
+                f"{number:.6g} times the weight itself is added to {first.spoken}, as by a penalty "
                 "on the weights that the loss does not have",
             )
     if first.name == LOSS:

@@ -81,6 +81,10 @@ def recognise(module: ModuleType, name: str | None) -> Form:
         made = getattr(module, name, None)
         if not callable(made):
             classes = ", ".join(_classes(module)) or "none"
+            if callable(getattr(module, "full_forward_propagation", None)):
+                raise NotRecognisedError(
+                    f"no class {name!r}; the file is in the article's form, so leave out ':{name}'"
+                )
             raise NotRecognisedError(
                 f"no class {name!r}; expected one of the classes of the file ({classes})"
             )

@@ -37,6 +37,7 @@ from experiments.checking.reference import (
     distance,
     reference,
     reference_at,
+    spoken,
 )
 from scratchnet.architecture import Architecture
 
@@ -102,6 +103,11 @@ class TensorVerdict:
     def name(self) -> str:
         """Full name of the tensor."""
         return self.key.partition("|")[2]
+
+    @property
+    def spoken(self) -> str:
+        """What the tensor is called in a sentence."""
+        return spoken(self.name)
 
     @property
     def layer(self) -> str:
@@ -243,13 +249,17 @@ def _own_noise(observation: Observation, key: str, step: Reference) -> float:
     dtype, ours = observation.dtype, observation.tensors[key]
     name = key.partition("|")[2]
     twin = step.twin[name]
-    with np.errstate(all="ignore"):
-        single = np.array_equal(ours, ours.astype(np.float32))
-    if single and dtype != "float32":
+    if dtype != "float32" and _in_single(ours) and not _in_single(step.right[name]):
         dtype = "float32"
         twin = max(twin, step.twin_in_single[name])
     roundoff = float(np.finfo(dtype).eps) / 2
     return max(twin, roundoff * float(np.max(np.abs(step.right[name][0]), initial=0.0)))
+
+
+def _in_single(values: Array) -> bool:
+    """Whether every value is a float32 number."""
+    with np.errstate(all="ignore"):
+        return np.array_equal(values, values.astype(np.float32))
 
 
 def _judge_tensor(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from rich.console import Console, Group, RenderableType
@@ -20,6 +21,9 @@ _COLOURS = {
     "undecidable": "yellow",
     "divergent": "bold red",
 }
+
+_MANY_ULPS = 1000
+"""So many units in the last place are told as digits that agree."""
 
 _ARTICLE_NAMES = {
     "pre_activation": "Z",
@@ -47,13 +51,30 @@ def print_report(report: Report, name: str, console: Console) -> None:
     for line in report.found:
         _say(console, line)
     console.print()
+    _print_conclusion(report, console)
     if report.cases:
-        console.print(_table(report))
         console.print()
+        console.print(_table(report))
+    if report.remarks:
+        console.print()
+        console.print("Remarks")
+        for remark in report.remarks:
+            _say(console, remark, "- ")
+    # A long table has pushed the conclusion out of sight by now.
+    console.print()
+    console.print(_verdict(report) + (", see above" if report.first_divergence else ""))
+
+
+def _verdict(report: Report) -> str:
     colour = _COLOURS[report.verdict]
     count = len({v.observation.case.name for v in report.cases})
     cases = f" ({count} cases)" if count else ""
-    console.print(f"Verdict: [{colour}]{report.verdict}[/{colour}]{cases}")
+    return f"Verdict: [{colour}]{report.verdict}[/{colour}]{cases}"
+
+
+def _print_conclusion(report: Report, console: Console) -> None:
+    """Print verdict, first divergence and diagnosis."""
+    console.print(_verdict(report))
     if report.verdict in ("identical", "rounding"):
         _say(
             console,
@@ -69,10 +90,6 @@ def print_report(report: Report, name: str, console: Console) -> None:
     elif report.verdict == "divergent":
         console.print("Diagnosis")
         _say(console, "no known mistake explains it")
-    if report.remarks:
-        console.print("Remarks")
-        for remark in report.remarks:
-            _say(console, remark, "- ")
 
 
 def _say(console: Console, sentence: str, bullet: str = "") -> None:
@@ -116,8 +133,14 @@ def _table(report: Report) -> RenderableType:
         ]
         table.add_row(*([str(row.step)] if later else []), *cells)
         previous = row.step, row.layer
-    caption = "largest difference from Keras over all cases, relative to the tensor"
-    return Padding(Group(table, Text(caption, style="italic")), (0, 0, 0, 2))
+    caption = [
+        "largest error, relative to the tensor, against the same step in longdouble",
+        "(identical: Keras makes the same error, to the last bit)",
+    ]
+    if not any("identical" in _word(report, verdicts) for verdicts in rows.values()):
+        caption.pop()
+    lines = [Text(line, style="italic") for line in caption]
+    return Padding(Group(table, *lines), (0, 0, 0, 2))
 
 
 def _rows(report: Report) -> dict[_Row, list[tuple[CaseVerdict, TensorVerdict]]]:
@@ -194,12 +217,23 @@ def _describe(first: Divergence, form: str) -> list[str]:
     yours = _in_the_users_words(first) if form == "article" else ""
     lines = [f"step {first.step}, {name}{yours}; {first.case}, {first.dtype}"]
     if first.ours is not None and first.keras is not None and first.ulps is not None:
-        lines.append(f"yours {first.ours!r}, Keras {first.keras!r}: {first.ulps:.3g} ulps apart")
+        apart = _how_far_apart(first.ours, first.keras, first.ulps)
+        lines.append(f"yours {first.ours!r}, Keras {first.keras!r}{apart}")
+        explained = f"a difference of {first.bound:.2g}" if first.bound else "no difference"
         lines.append(
-            f"rounding explains a difference of {first.bound:.2g} here, and this is "
-            f"{abs(first.ours - first.keras):.2g}"
+            f"rounding explains {explained} here, and this is {abs(first.ours - first.keras):.2g}"
         )
     return lines
+
+
+def _how_far_apart(ours: float, keras: float, ulps: float) -> str:
+    """Say how far two numbers are apart, where they have something in common."""
+    if ulps < _MANY_ULPS:
+        return f": {ulps:.3g} units in the last place (ulps) apart"
+    if not (math.isfinite(ours) and math.isfinite(keras)):
+        return ""
+    digits = math.floor(-math.log10(abs(ours - keras) / max(abs(ours), abs(keras))))
+    return f": the first {digits} digits agree" if digits > 1 else ""
 
 
 def _in_the_users_words(first: Divergence) -> str:

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.checking.reference import spoken
+
 Array = NDArray[Any]
 
 _LARGEST_SIZE = 1_000_000
@@ -163,7 +165,8 @@ class Recorder:
             cure = "; np.squeeze makes it a number" if not expected else ""
             self.note(
                 f"shape:{short}",
-                f"{where} gives shape {array.shape} for {tensor}; expected {expected}{cure}",
+                f"{where} gives shape {array.shape} for {spoken(tensor)}; expected "
+                f"{expected}{cure}",
             )
             array = array.reshape(expected)
         self.tensors[key] = np.array(array.T if transposed else array, order="C").reshape(shape)
@@ -180,7 +183,7 @@ class Recorder:
             return
         changed = [name for name in before if not _same(before[name], after[name])]
         if changed:
-            self.note(f"changes:{where}", f"{where} changes {' and '.join(changed)} in place")
+            self.note(f"changes:{where}", f"{where} changes {', '.join(changed)} in place")
 
     def stop(self, code: str, where: str, sentence: str, tensor: str = "") -> StoppedError:
         """Return the exception that ends this point with a problem."""
@@ -192,11 +195,13 @@ class Recorder:
 
     def _array(self, tensor: str, value: Any, where: str) -> Array:
         if value is None:
-            raise self.stop("nothing_returned", where, f"{where} gives None for {tensor}", tensor)
+            raise self.stop(
+                "nothing_returned", where, f"{where} gives None for {spoken(tensor)}", tensor
+            )
         try:
             array = np.asarray(value)
         except Exception as error:
-            sentence = f"{where} gives no array for {tensor}: {error}"
+            sentence = f"{where} gives no array for {spoken(tensor)}: {error}"
             raise self.stop("wrong_type", where, sentence, tensor) from None
         if array.dtype == object:
             # Numbers may still hide in it, as [[Fraction, ...]].
@@ -204,13 +209,17 @@ class Recorder:
                 array = array.astype(np.float64)
             except (TypeError, ValueError):
                 kind = type(value).__name__
-                sentence = f"{where} gives a {kind} that is no array of numbers for {tensor}"
+                sentence = (
+                    f"{where} gives a {kind} that is no array of numbers for {spoken(tensor)}"
+                )
                 raise self.stop("wrong_type", where, sentence, tensor) from None
         if array.dtype.kind not in "fiub":
-            sentence = f"{where} gives {array.dtype} for {tensor}; expected real numbers"
+            sentence = f"{where} gives {array.dtype} for {spoken(tensor)}; expected real numbers"
             raise self.stop("wrong_type", where, sentence, tensor)
         if array.size > _LARGEST_SIZE:
-            sentence = f"{where} gives {array.size:,} numbers, shape {array.shape}, for {tensor}"
+            sentence = (
+                f"{where} gives {array.size:,} numbers, shape {array.shape}, for {spoken(tensor)}"
+            )
             raise self.stop("wrong_shape", where, sentence, tensor)
         if array.dtype.kind != "f":
             array = array.astype(np.float64)

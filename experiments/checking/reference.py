@@ -27,6 +27,11 @@ LOSS = "loss/loss"
 ACCURACY = "metrics/accuracy"
 
 
+def spoken(name: str) -> str:
+    """Return what a tensor is called in a sentence."""
+    return {LOSS: "the loss", ACCURACY: "the accuracy"}.get(name, name)
+
+
 def step_tensors(
     architecture: Architecture, point: Point, learning_rate: float, dtype: str
 ) -> Tensors:

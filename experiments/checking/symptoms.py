@@ -25,7 +25,7 @@ def transposed(verdict: CaseVerdict, first: TensorVerdict) -> Diagnosis | None:
         (np.longdouble(-1), ", and of the wrong sign"),
     ):
         if explained(verdict, first, factor * right.T):
-            text = f"{first.name} has shape {was}; expected {wanted}"
+            text = f"{first.spoken} has shape {was}; expected {wanted}"
             return Diagnosis("transposed", f"{text}: it is transposed{besides}")
     return None
 
@@ -40,8 +40,8 @@ def keepdims_missing(verdict: CaseVerdict, first: TensorVerdict) -> Diagnosis | 
         return None
     return Diagnosis(
         "keepdims_missing",
-        f"{first.name} has shape {odd[0]}; expected {odd[1]}, as from np.sum(..., keepdims=True): "
-        "subtracted from a bias of that shape it spreads over a square",
+        f"{first.spoken} has shape {odd[0]}; expected {odd[1]}, as from np.sum(..., "
+        "keepdims=True): subtracted from a bias of that shape it spreads over a square",
     )
 
 
@@ -53,7 +53,7 @@ def wrong_shape(verdict: CaseVerdict, first: TensorVerdict) -> Diagnosis | None:
     ours = observation.tensors[first.key][0]
     right = verdict.references[first.key.partition("|")[0]][first.name]
     was, wanted = observation.odd_shapes.get(first.key, (ours.shape, right.shape))
-    text = f"{first.name} has shape {was}; expected {wanted}"
+    text = f"{first.spoken} has shape {was}; expected {wanted}"
     if first.name == LOSS and ours.size == observation.case.batch_size:
         return Diagnosis(
             "batch_mean_missing", f"{text}: it is a loss per sample, not averaged over the batch"
@@ -69,7 +69,7 @@ def not_finite(verdict: CaseVerdict, first: TensorVerdict) -> Diagnosis | None:
         return changed
     return Diagnosis(
         "not_finite",
-        f"{first.name} is {first.ours} on inputs that are nowhere near saturated; a logarithm of "
+        f"{first.spoken} is {first.ours} on inputs that are nowhere near saturated; a logarithm of "
         "0 or less, a division by 0, or an array that was never filled",
     )
 
@@ -79,7 +79,7 @@ def inputs_changed(verdict: CaseVerdict, first: TensorVerdict) -> Diagnosis | No
     changes = [text for code, text in verdict.observation.notes.items() if "changes:" in code]
     if not changes:
         return None
-    return Diagnosis("inputs_changed", f"{first.name} is off, and {changes[0]}")
+    return Diagnosis("inputs_changed", f"{first.spoken} is off, and {changes[0]}")
 
 
 def not_repeatable(verdict: CaseVerdict, first: TensorVerdict) -> Diagnosis | None:
@@ -92,7 +92,7 @@ def not_repeatable(verdict: CaseVerdict, first: TensorVerdict) -> Diagnosis | No
         return None
     return Diagnosis(
         "not_repeatable",
-        f"two calls with the same arguments give two different values for {first.name}: "
+        f"two calls with the same arguments give two different values for {first.spoken}: "
         "something is drawn at random, never filled, or kept between calls",
     )
 
@@ -110,12 +110,13 @@ def second_call(verdict: CaseVerdict, first: TensorVerdict) -> Diagnosis | None:
     if explained(verdict, first, 2 * right):
         return Diagnosis(
             "accumulated",
-            f"a second call doubles {name}: gradients are added to those of the call before",
+            f"a second call doubles {first.spoken}: gradients are added to those of the call "
+            "before",
         )
     return Diagnosis(
         "not_repeatable",
-        f"a second call with the same arguments gives another {name}: something is kept between "
-        "calls, or drawn at random",
+        f"a second call with the same arguments gives another value for {first.spoken}: something "
+        "is kept between calls, or drawn at random",
     )
 
 
@@ -128,11 +129,11 @@ def second_step(verdict: CaseVerdict, first: TensorVerdict) -> Diagnosis | None:
     if explained(verdict, first, before[name]):
         return Diagnosis(
             "stale_weights",
-            f"after the update {name} is still that of the old weights",
+            f"after the update {first.spoken} is still that of the old weights",
         )
     if name in before and explained(verdict, first, before[name] + verdict.references["1"][name]):
         return Diagnosis(
-            "accumulated", f"{name} of the second step has that of the first added to it"
+            "accumulated", f"{first.spoken} of the second step has that of the first added to it"
         )
     if changed := inputs_changed(verdict, first):
         return Diagnosis(changed.code, f"in the second step {changed.sentence}")
@@ -148,7 +149,9 @@ def second_step(verdict: CaseVerdict, first: TensorVerdict) -> Diagnosis | None:
                 f"in the second step {float(number):.6g} times the step before is added, as by a "
                 "momentum; plain gradient descent has none",
             )
-    return Diagnosis("second_step", f"{name} is right in the first step and wrong after an update")
+    return Diagnosis(
+        "second_step", f"{first.spoken} is right in the first step and wrong after an update"
+    )
 
 
 def accuracy(verdict: CaseVerdict, first: TensorVerdict) -> Diagnosis | None:

@@ -56,6 +56,18 @@ def test_a_missing_batch_size_is_told_to_people(patched, capsys):
     assert "Verdict: divergent" in text
     assert "step 0, dense_5/kernel_gradient" in text
     assert "not divided by the batch size (7)" in text
+    # What matters stands before the long table, and the verdict after it too.
+    places = [text.index(word) for word in ("First divergence", "Diagnosis", "longdouble bound")]
+    assert places == sorted(places)
+    assert places[-1] < text.rindex("Verdict: divergent")
+
+
+def test_a_value_that_should_be_0_is_not_told_in_ulps(patched, capsys):
+    path = patched("article_network.py", "dZ[Z <= 0] = 0", "dZ[Z < 0] = 0")
+    assert main([str(path)]) == 1
+    text = " ".join(capsys.readouterr().out.split())
+    assert ", Keras 0.0 rounding explains no difference here" in text
+    assert "ulps" not in text
 
 
 def test_the_json_has_the_keys_it_promises_and_keras_own_value(patched, capsys):
@@ -98,6 +110,11 @@ def test_bad_input_is_one_line_and_status_2(argument, told, capsys, monkeypatch)
         ("x = 1\n", None, "looked for a class with gradients(x, y)"),
         ("class Net:\n    pass\n", "Other", "no class 'Other'"),
         ("class Net:\n    pass\n", "Net", "has no method gradients"),
+        (
+            "def full_forward_propagation(X, params_values, nn_architecture): ...\n",
+            "foo",
+            "the article's form, so leave out ':foo'",
+        ),
         (
             "class A:\n    def gradients(self): ...\nclass B(A):\n    pass\n",
             None,

@@ -123,7 +123,7 @@ def test_a_function_that_needs_more_is_left_out_and_told(check, network_source):
 def test_a_cost_of_shape_1_1_is_a_remark(check, network_source):
     report = check(network_source("article_network", ("return np.squeeze(cost)", "return cost")))
     assert report.verdict == "rounding"
-    assert any("get_cost_value gives shape (1, 1)" in remark for remark in report.remarks)
+    assert any("get_cost_value gives shape (1, 1) for the loss" in r for r in report.remarks)
 
 
 def test_float32_inside_is_a_remark(check, network_source):
@@ -169,6 +169,26 @@ def test_a_network_that_knows_only_some_activations_is_judged_on_those(check, ne
     )
     assert report.verdict == "rounding"
     assert any("not known to it" in line and "tanh" in line for line in report.found)
+
+
+def test_a_network_that_refuses_without_a_word_is_told_what_it_refused(check, network_source):
+    refusing = 'if not layer["use_bias"]:\n                raise NotImplementedError'
+    report = check(
+        network_source(
+            "my_network",
+            ('if layer["use_bias"]:\n                z = ', f"{refusing}\n            z = "),
+        )
+    )
+    assert report.verdict == "rounding"
+    assert "not known to it, so not tried: layers without a bias" in report.found
+
+
+def test_several_changed_arguments_are_listed(check, network_source):
+    backward = "    grads_values = {}\n"
+    changing = backward + "    for value in params_values.values():\n        value += 1\n"
+    report = check(network_source("article_network", (backward, changing)))
+    told = "full_backward_propagation changes W1, b1, W2, b2, W3, b3, W4, b4, W5, b5 in place"
+    assert told in report.remarks
 
 
 def test_a_clipped_probability_is_a_remark(check, network_source):
