@@ -63,7 +63,10 @@ def remarks_on(verdict: CaseVerdict, *, ordinary: bool) -> dict[str, str]:
     last = f"{dense_layers(case.architecture)[-1].name}/activation"
     loss = next((t for t in divergent if t.name == LOSS), None)
     prediction = next((t for t in divergent if t.name == last), None)
-    gradients = [t for t in divergent if t.tensor.endswith("_gradient")]
+    every = [t for t in verdict.tensors if t.key[:2] == "0|" and t.tensor.endswith("_gradient")]
+    # Beside the largest gradient, what is lost of a tiny one is nothing: 1 - p of 1e-27, say.
+    least = LARGEST_GUARD * max((t.scale for t in every), default=0.0)
+    gradients = [t for t in every if t in divergent and not t.max_abs <= least]
     rows = case.architecture.loss != "binary_crossentropy"
     # One remark for all hard inputs that bring the same trouble.
     kind = "classes" if rows else "binary"
