@@ -168,6 +168,8 @@ def blas_threads(trial: Trial) -> int | None:
 
 
 def _run(trial: Trial, on_progress: OnProgress, timing_budget: float) -> TrialResult:
+    from experiments.parity.verdict import judge_lockstep
+
     started = perf_counter()
     data = load_data(trial)
     weights = initial_weights(trial.architecture, trial.seed)
@@ -180,8 +182,9 @@ def _run(trial: Trial, on_progress: OnProgress, timing_budget: float) -> TrialRe
         on_progress("training Keras", 0.25)
         twin = _train_keras(trial, data, weights, grid, on_progress)
         on_progress("comparing", 0.6)
+        lockstep = judge_lockstep(trial.architecture, trial.dtype, trial.optimizer, ours.snapshots)
         strayed = [history for histories in perturbed() for history in histories]
-        parity, envelope = _judge(trial, ours.snapshots, ours.history, twin.history, strayed)
+    free, envelope = _judge_free(trial, ours, twin, strayed)
     on_progress("timing", 0.85)
     seconds_per_epoch = measure(
         trial.architecture,
@@ -213,7 +216,7 @@ def _run(trial: Trial, on_progress: OnProgress, timing_budget: float) -> TrialRe
         scratchnet=ours.history,
         keras=twin.history,
         seconds_per_epoch=seconds_per_epoch,
-        parity=parity,
+        parity=lockstep + free,
         envelope=envelope,
         test_targets=data.y_test,
         scratchnet_predictions=ours.predictions,
@@ -415,22 +418,16 @@ def _perturbed_trainings(
     ]
 
 
-def _judge(
-    trial: Trial,
-    snapshots: list[Snapshot],
-    scratchnet: History,
-    keras: History,
-    perturbed: list[History],
+def _judge_free(
+    trial: Trial, ours: _Trained, twin: _Trained, perturbed: list[History]
 ) -> tuple[list[ParityRow], dict[str, Array]]:
-    """Compare single steps in lockstep, and the two free-running trainings."""
+    """Compare the two free-running trainings; return the envelope's arrays too."""
     from experiments.parity.envelope import envelope, judge_free
     from experiments.parity.reference import reference_step
-    from experiments.parity.verdict import judge_lockstep
 
-    lockstep = judge_lockstep(trial.architecture, trial.dtype, trial.optimizer, snapshots)
-    first_loss = reference_step(trial.architecture, trial.dtype, snapshots[0])["loss"]
-    strayed = envelope(scratchnet, perturbed)
-    free = judge_free(scratchnet, keras, strayed, first_loss)
+    first_loss = reference_step(trial.architecture, trial.dtype, ours.snapshots[0])["loss"]
+    strayed = envelope(ours.history, perturbed)
+    free = judge_free(ours.history, twin.history, strayed, first_loss)
     arrays = {f"{curve}_gaps": gaps for curve, gaps in strayed.gaps.items()}
     arrays |= {f"{curve}_width": strayed.width(curve) for curve in strayed.gaps}
-    return lockstep + free, arrays
+    return free, arrays
