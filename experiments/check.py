@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _check(options.network, options.seconds, as_json=options.json)
     except BadInputError as error:
-        print(f"check: {error}", file=sys.stderr)
+        print(f"experiments.check: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

@@ -85,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
         "crashed; 130 interrupted.",
     )
     parser.add_argument(
-        "--count", type=_number, default=1000, metavar="N", help="how many cases (default: 1000)"
+        "--count", type=_positive, default=1000, metavar="N", help="how many cases (default: 1000)"
     )
     parser.add_argument(
         "--seed", type=_number, default=0, metavar="S", help="which cases (default: 0)"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import tomllib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -168,6 +167,8 @@ class Architecture:
         ArchitectureError
             If the text is not TOML, or not an architecture.
         """
+        import tomllib  # here, because most programs never read TOML
+
         try:
             table = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:

@@ -13,7 +13,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-Initializer = Callable[[np.random.RandomState, tuple[int, ...]], NDArray[np.float64]]
+# In quotes: NumPy loads its random numbers when they are first asked for.
+Initializer = Callable[["np.random.RandomState", tuple[int, ...]], NDArray[np.float64]]
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
