@@ -206,17 +206,13 @@ def scratchnet_settings(
     order, epochs
         Its batches.
     """
-    return Settings(
-        initial_weights=hash_weights(weights),
-        batch_order=hash_order(order, epochs),
-        updates=epochs * len(order.bounds),
-        layer_dtype=dtype,
-        loss_dtype=dtype,
-        metric_dtype=dtype,
-        loss_path=loss_path(architecture),
-        backend="numpy",
-        jit=False,
-    )
+    computes = {
+        **dict.fromkeys(("layer_dtype", "loss_dtype", "metric_dtype"), dtype),
+        "loss_path": loss_path(architecture),
+        "backend": "numpy",
+        "jit": False,
+    }
+    return _settings(computes, weights, order, epochs)
 
 
 def keras_settings(
@@ -233,11 +229,17 @@ def keras_settings(
     order, epochs
         Its batches.
     """
+    return _settings(asdict(twin), weights, order, epochs)
+
+
+def _settings(
+    computes: Mapping[str, Any], weights: Mapping[str, Array], order: BatchOrder, epochs: int
+) -> Settings:
     return Settings(
         initial_weights=hash_weights(weights),
         batch_order=hash_order(order, epochs),
         updates=epochs * len(order.bounds),
-        **asdict(twin),
+        **computes,
     )
 
 

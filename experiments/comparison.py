@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from experiments.epoch_seconds import IMPLEMENTATIONS
 from experiments.plan import Trial
 from experiments.ratios import Comparison, compare_runs
 from experiments.results import RunError, RunResult, read_table
@@ -26,7 +27,6 @@ WORSE, BETTER, SAME, OTHER = "worse", "better", "same", "other"
 """What a change is; `OTHER` is neither better nor worse."""
 
 _WRONG = ("divergent", "crashed", "unreadable")
-_SIDES = ("scratchnet", "keras")
 
 
 @dataclass(frozen=True)
@@ -187,13 +187,13 @@ class _Found:
             status="finished",
             verdict=verdict,
             first=first,
-            accuracy={side: float(row[f"{side}_test_accuracy"]) for side in _SIDES},
+            accuracy={side: float(row[f"{side}_test_accuracy"]) for side in IMPLEMENTATIONS},
             medians={
                 side: timings[timings["implementation"] == side]
                 .groupby("repeat")["seconds"]
                 .median()
                 .tolist()
-                for side in _SIDES
+                for side in IMPLEMENTATIONS
             },
         )
 
@@ -286,7 +286,7 @@ Ratios = tuple[Comparison, Sequence[Comparison]]
 
 def _ratio(old: _Found, new: _Found, *, same_machine: bool) -> Ratios | None:
     """Compare seconds per epoch: with each other, and relative to Keras's of the same run."""
-    if not all(found.medians.get(side) for found in (old, new) for side in _SIDES):
+    if not all(found.medians.get(side) for found in (old, new) for side in IMPLEMENTATIONS):
         return None
     seconds = compare_runs(
         new.medians["scratchnet"], old.medians["scratchnet"], equivalence=EQUIVALENCE
@@ -363,7 +363,12 @@ def _tables(run: RunResult) -> Tables:
 
 
 _NEEDED: dict[str, Sequence[str]] = {
-    "trials": ("trial", "status", "verdict", *(f"{side}_test_accuracy" for side in _SIDES)),
+    "trials": (
+        "trial",
+        "status",
+        "verdict",
+        *(f"{side}_test_accuracy" for side in IMPLEMENTATIONS),
+    ),
     "timings": ("trial", "implementation", "repeat", "seconds"),
     "parity": ("trial", "step", "layer", "tensor", "verdict", "diagnosis"),
 }

@@ -22,6 +22,9 @@ from scratchnet.training import BatchOrder, fit
 
 Array = NDArray[Any]
 
+IMPLEMENTATIONS = ("scratchnet", "keras")
+"""What is compared in every trial, as tables and stored arrays name it."""
+
 REPEATS = 3
 # Enough for a median of scratchnet's short epochs, and not so many that the table grows long.
 _MOST_EPOCHS = {"keras": 10, "scratchnet": 100}

@@ -16,6 +16,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from experiments.arguments import positive_integer
 from experiments.exit_status import ALL_WELL, BAD_INPUT, CRASHED, DIVERGENT, unless_interrupted
 
 if TYPE_CHECKING:
@@ -85,7 +86,11 @@ def _parser() -> argparse.ArgumentParser:
         "crashed; 130 interrupted.",
     )
     parser.add_argument(
-        "--count", type=_positive, default=1000, metavar="N", help="how many cases (default: 1000)"
+        "--count",
+        type=positive_integer,
+        default=1000,
+        metavar="N",
+        help="how many cases (default: 1000)",
     )
     parser.add_argument(
         "--seed", type=_number, default=0, metavar="S", help="which cases (default: 0)"
@@ -108,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--jobs",
-        type=_positive,
+        type=positive_integer,
         default=_cores(),
         metavar="N",
         help="processes that judge cases (default: one for each core)",
@@ -127,12 +132,6 @@ def _parser() -> argparse.ArgumentParser:
 def _number(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r}; expected a whole number >= 0")
-    return int(text)
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r}; expected a positive integer")
     return int(text)
 
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from experiments.comparability import Comparability
-from experiments.epoch_seconds import EpochSeconds
+from experiments.epoch_seconds import IMPLEMENTATIONS, EpochSeconds
 from experiments.parity.trace import ParityRow
 from experiments.plan import Plan, PlanError, Trial
 from experiments.store import Store, StoreError
@@ -152,8 +152,8 @@ class RunResult:
 
 
 @dataclass(frozen=True)
-class StoredResults(Mapping[str, TrialResult]):
-    """Results on the disk: a thousand of them need not fit into memory at once.
+class Results(Mapping[str, TrialResult]):
+    """Results by trial name, each read when it is asked for.
 
     Attributes
     ----------
@@ -166,9 +166,6 @@ class StoredResults(Mapping[str, TrialResult]):
     folder: Path
     trials: Mapping[str, Trial]
 
-    def __getitem__(self, name: str) -> TrialResult:
-        return self._store.load(self.trials[name])
-
     def __contains__(self, name: object) -> bool:
         # Without reading it.
         return name in self.trials
@@ -178,6 +175,14 @@ class StoredResults(Mapping[str, TrialResult]):
 
     def __len__(self) -> int:
         return len(self.trials)
+
+
+@dataclass(frozen=True)
+class StoredResults(Results):
+    """Results on the disk: a thousand of them need not fit into memory at once."""
+
+    def __getitem__(self, name: str) -> TrialResult:
+        return self._store.load(self.trials[name])
 
     @cached_property
     def _store(self) -> Store:
@@ -244,19 +249,8 @@ def _read_statuses(folder: Path) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class TableResults(Mapping[str, TrialResult]):
-    """Results made from the CSV files of a run.
-
-    Attributes
-    ----------
-    folder
-        Of the run.
-    trials
-        Those that finished, by name.
-    """
-
-    folder: Path
-    trials: Mapping[str, Trial]
+class TableResults(Results):
+    """Results made from the CSV files of a run."""
 
     def __getitem__(self, name: str) -> TrialResult:
         trial = self.trials[name]
@@ -264,16 +258,6 @@ class TableResults(Mapping[str, TrialResult]):
             return _result(trial, {table: parts[name] for table, parts in self._parts.items()})
         except KeyError:
             raise StoreError(f"{self.folder}: a table has no row of {name}") from None
-
-    def __contains__(self, name: object) -> bool:
-        # Without reading it.
-        return name in self.trials
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.trials)
-
-    def __len__(self) -> int:
-        return len(self.trials)
 
     @cached_property
     def _parts(self) -> dict[str, dict[Any, pd.DataFrame]]:
@@ -327,7 +311,9 @@ def read_table(path: Path, columns: Sequence[str]) -> Any:
 
 def _result(trial: Trial, tables: Mapping[str, pd.DataFrame]) -> TrialResult:
     epochs = tables["epochs"]
-    histories = {side: _history(epochs[epochs["implementation"] == side]) for side in _SIDES}
+    histories = {
+        side: _history(epochs[epochs["implementation"] == side]) for side in IMPLEMENTATIONS
+    }
     parity = tables["parity"].reindex(columns=[f.name for f in dataclasses.fields(ParityRow)])
     # An empty cell of a column of words is an empty word.
     words = ("layer", "tensor", "side", "verdict", "diagnosis")
@@ -354,9 +340,6 @@ def _result(trial: Trial, tables: Mapping[str, pd.DataFrame]) -> TrialResult:
         boundary=None,
         seconds=float("nan"),
     )
-
-
-_SIDES = ("scratchnet", "keras")
 
 
 def _comparability(row: pd.DataFrame) -> Comparability:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from experiments.arguments import positive_integer
 from experiments.exit_status import (
     ALL_WELL,
     BAD_INPUT,
@@ -99,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--jobs",
-        type=_positive,
+        type=positive_integer,
         default=1,
         metavar="N",
         help="trials at a time, in processes of their own (default: 1; more disturb the timings)",
@@ -116,13 +117,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--list", action="store_true", help="list the trials and stop")
     return parser
-
-
-def _positive(text: str) -> int:
-    value = int(text) if text.isdecimal() else 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r}; expected a positive integer")
-    return value
 
 
 def _say_what_is_replaced(plan: Plan, store: Store) -> None:

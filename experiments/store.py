@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.comparability import Comparability
-from experiments.epoch_seconds import EpochSeconds
+from experiments.epoch_seconds import IMPLEMENTATIONS, EpochSeconds
 from experiments.parity.trace import ParityRow
 from experiments.plan import Trial
 from experiments.trial import Boundary, TrialResult
@@ -96,7 +96,7 @@ class Store:
             (folder / earlier).unlink(missing_ok=True)
         arrays: dict[str, Array] = {
             f"{side}/{column}": np.array(values)
-            for side in ("scratchnet", "keras")
+            for side in IMPLEMENTATIONS
             for column, values in vars(getattr(result, side)).items()
         }
         arrays |= {f"envelope/{name}": values for name, values in result.envelope.items()}

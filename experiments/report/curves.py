@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.epoch_seconds import EpochSeconds
-from experiments.report.tables import IMPLEMENTATIONS
+from experiments.epoch_seconds import IMPLEMENTATIONS, EpochSeconds
 from experiments.trial import TrialResult
 
 POINTS = 200

@@ -16,6 +16,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from markupsafe import Markup
 
 from experiments.datasets import DatasetSpecification, load
+from experiments.epoch_seconds import IMPLEMENTATIONS
 from experiments.parity.trace import ParityRow
 from experiments.plan import Plan, Trial
 from experiments.report import words
@@ -30,7 +31,7 @@ from experiments.report.planes import (
     prediction_image,
 )
 from experiments.report.summary import SIDES, Summary, summarize_trial
-from experiments.report.tables import IMPLEMENTATIONS, VERDICTS
+from experiments.report.tables import VERDICTS
 from experiments.results import Missing
 from experiments.store import StoreError, whole_file
 from experiments.trial import Boundary, TrialResult

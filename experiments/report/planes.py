@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.report.tables import IMPLEMENTATIONS
+from experiments.epoch_seconds import IMPLEMENTATIONS
 from experiments.trial import Boundary
 
 Array = NDArray[Any]

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from experiments.beside import beside
 from experiments.describe import describe_architecture, describe_optimizer
-from experiments.epoch_seconds import EpochSeconds
+from experiments.epoch_seconds import IMPLEMENTATIONS, EpochSeconds
 from experiments.plan import Trial
 from experiments.report.curves import loss_difference
 from experiments.report.part import agreement, held_out, load_result, loss_unit
@@ -30,7 +30,7 @@ from experiments.report.planes import (
     prediction_colours,
 )
 from experiments.report.summary import SIDES, Summary, summarize_trial
-from experiments.report.tables import IMPLEMENTATIONS, VERDICTS
+from experiments.report.tables import VERDICTS
 from experiments.results import Missing, RunResult
 from experiments.store import whole_file
 from experiments.trial import Boundary, TrialResult

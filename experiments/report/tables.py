@@ -13,12 +13,11 @@ import pandas as pd
 
 from experiments.comparability import Accuracies, Settings
 from experiments.describe import describe_architecture, describe_optimizer
+from experiments.epoch_seconds import IMPLEMENTATIONS
 from experiments.parity.trace import ParityRow
 from experiments.plan import Trial
 from experiments.trial import TrialResult
 from scratchnet.training import History
-
-IMPLEMENTATIONS = ("scratchnet", "keras")
 
 # From the best to the worst; a trial's verdict is its worst row's.
 VERDICTS = ("identical", "rounding", "chaos", "undecidable", "divergent")

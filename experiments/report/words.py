@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from experiments.comparability import Accuracies
+from experiments.epoch_seconds import IMPLEMENTATIONS
 from experiments.parity.trace import ParityRow
 from experiments.report.summary import Speed, Summary
 
@@ -190,7 +191,7 @@ def trial_sentences(summary: Summary) -> list[tuple[str, str]]:
             said += f", at most {quantity(summary.curve_gap)}"
         said += "."
         if summary.test_accuracy is not None:
-            ours, twin = (summary.test_accuracy[side] for side in ("scratchnet", "keras"))
+            ours, twin = (summary.test_accuracy[side] for side in IMPLEMENTATIONS)
             said += f" Test accuracy is {ours:.3f} here and {twin:.3f} in Keras."
         sentences.append((summary.free, said))
     if summary.speed is not None and summary.seconds is not None:
