@@ -21,11 +21,10 @@ from typing import TYPE_CHECKING, Any
 from experiments.exit_status import ALL_WELL, BAD_INPUT, CRASHED, DIVERGENT, unless_interrupted
 
 if TYPE_CHECKING:
-    from concurrent.futures import ProcessPoolExecutor
-
     from experiments.parity.pair import Pair, PairJudgement
     from experiments.parity.trace import Snapshot
     from experiments.plan import Plan, Trial
+    from experiments.processes import WorkerPool
     from scratchnet.network import StepTrace
 
 PROJECT = Path(__file__).parent.parent
@@ -142,34 +141,32 @@ class Processes:
 
     def __init__(self, stack: ExitStack) -> None:
         self._stack = stack
-        self._pools: dict[str, ProcessPoolExecutor] = {}
+        self._pools: dict[str, WorkerPool] = {}
 
     def traces(
         self, names: Sequence[str], trial: Trial, starts: Sequence[Snapshot]
     ) -> list[dict[str, StepTrace]]:
         """Let implementations take the same steps: for each step, the traces by name."""
         from experiments.parity.pair import SCRATCHNET, trace_scratchnet
+        from experiments.processes import completed
 
         waiting = {
-            name: self._pool(name).submit(keras_traces, name, trial, starts)
+            self._pool(name).submit(keras_traces, name, trial, starts): name
             for name in names
             if name != SCRATCHNET
         }
-        found = {name: future.result() for name, future in waiting.items()}
+        found = {waiting[future]: future.result() for future in completed(waiting)}
         if SCRATCHNET in names:
             parts = (trial.architecture, trial.dtype, trial.optimizer)
             found[SCRATCHNET] = [trace_scratchnet(*parts, start) for start in starts]
         return [{name: steps[i] for name, steps in found.items()} for i in range(len(starts))]
 
-    def _pool(self, backend: str) -> ProcessPoolExecutor:
-        import multiprocessing
-        from concurrent.futures import ProcessPoolExecutor
-
+    def _pool(self, backend: str) -> WorkerPool:
+        from experiments.processes import worker_processes
         from experiments.quiet import start_keras
 
         if backend not in self._pools:
-            context = multiprocessing.get_context("spawn")
-            pool = ProcessPoolExecutor(1, context, initializer=start_keras, initargs=(backend,))
+            pool = worker_processes(1, start_keras, backend)
             self._pools[backend] = self._stack.enter_context(pool)
         return self._pools[backend]
 

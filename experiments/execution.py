@@ -5,15 +5,13 @@ Whatever a trial does, the others still run. Each result is stored by the proces
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
 import traceback
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 
 from experiments.plan import Trial
+from experiments.processes import completed, worker_processes
 from experiments.store import Store
 
 OnDone = Callable[[Trial, bool], None]
@@ -66,14 +64,9 @@ def execute(
 def _execute_in_processes(
     trials: Sequence[Trial], store: Store, *, jobs: int, on_done: OnDone
 ) -> None:
-    # TensorFlow's threads do not survive a fork.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(jobs, len(trials)), context, initializer=_ignore_interrupts)
-    futures: dict[Future[bool], Trial] = {
-        pool.submit(attempt, trial, store): trial for trial in trials
-    }
-    try:
-        for future in as_completed(futures):
+    with worker_processes(min(jobs, len(trials))) as pool:
+        futures = {pool.submit(attempt, trial, store): trial for trial in trials}
+        for future in completed(futures):
             trial = futures[future]
             try:
                 finished = future.result()
@@ -82,12 +75,6 @@ def _execute_in_processes(
                 store.save_crash(trial, "its process was ended from outside, or ran out of memory")
                 finished = False
             on_done(trial, finished)
-    except BaseException:
-        for process in multiprocessing.active_children():
-            process.terminate()
-        pool.shutdown(wait=True, cancel_futures=True)
-        raise
-    pool.shutdown()
 
 
 def attempt(
@@ -105,8 +92,3 @@ def attempt(
         store.save_crash(trial, f"{summary}\n\n{traceback.format_exc()}")
         return False
     return True
-
-
-def _ignore_interrupts() -> None:
-    # The first process decides when to stop, and ends the others.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from experiments.fuzzing.results import CaseResult
+from experiments.processes import completed, worker_processes
 
 if TYPE_CHECKING:
     from experiments.fuzzing.judge import Judge
@@ -63,22 +61,13 @@ def workers(jobs: int, backend: str) -> Iterator[Run]:
         _start(backend)
         yield lambda tasks: (task() for task in tasks)
         return
-    # TensorFlow's threads do not survive a fork.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(jobs, context, initializer=_start_worker, initargs=(backend,))
+    with worker_processes(jobs, _start, backend) as pool:
 
-    def run(tasks: Sequence[Task]) -> Iterator[list[CaseResult]]:
-        for future in as_completed([pool.submit(task) for task in tasks]):
-            yield future.result()
+        def run(tasks: Sequence[Task]) -> Iterator[list[CaseResult]]:
+            for future in completed([pool.submit(task) for task in tasks]):
+                yield future.result()
 
-    try:
         yield run
-    except BaseException:
-        for process in multiprocessing.active_children():
-            process.terminate()
-        raise
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _start(backend: str) -> None:
@@ -89,9 +78,3 @@ def _start(backend: str) -> None:
     # A softmax of one unit is of little use, and among the cases.
     warnings.filterwarnings("ignore", "You are using a softmax")
     start_keras(backend)
-
-
-def _start_worker(backend: str) -> None:
-    # The first process decides when to stop, and ends the others.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _start(backend)
