@@ -15,7 +15,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from experiments.exit_status import ALL_WELL, BAD_INPUT, CRASHED, INTERRUPTED, REGRESSED
+from experiments.exit_status import (
+    ALL_WELL,
+    BAD_INPUT,
+    CRASHED,
+    INTERRUPTED,
+    REGRESSED,
+    unless_interrupted,
+)
 from experiments.peers import DEFAULT_PEERS, OURS, PEERS
 
 if TYPE_CHECKING:
@@ -43,13 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.list:
             _list()
             return ALL_WELL
-        return _run(options)
+        return unless_interrupted(lambda: _run(options))
     except BadInput as error:
         print(f"experiments.bench: {error}", file=sys.stderr)
         return BAD_INPUT
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return INTERRUPTED
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

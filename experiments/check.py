@@ -15,6 +15,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from experiments.exit_status import ALL_WELL, BAD_INPUT, DIVERGENT, unless_interrupted
+
 DEFAULT_SECONDS = 10.0
 """What the user's code may take; with Keras's start beside it the whole stays under 20 seconds."""
 
@@ -41,12 +43,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
-        return _check(options.network, options.seconds, as_json=options.json)
+        return unless_interrupted(
+            lambda: _check(options.network, options.seconds, as_json=options.json)
+        )
     except BadInputError as error:
         print(f"experiments.check: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
+        return BAD_INPUT
 
 
 def _check(network: str, seconds: float, *, as_json: bool) -> int:
@@ -76,7 +78,7 @@ def _check(network: str, seconds: float, *, as_json: bool) -> int:
         from experiments.checking.printing import print_report
 
         print_report(report, network, Console(highlight=False))
-    return 1 if report.verdict == "divergent" else 0
+    return DIVERGENT if report.verdict == "divergent" else ALL_WELL
 
 
 def split_name(network: str) -> tuple[Path, str | None]:
@@ -104,7 +106,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m experiments.check",
         description="Judge a network that you wrote: are its losses, gradients and updates those "
         "of Keras, and if not, where, and what is the likely mistake?",
-        epilog="Exit status: 0 equal to rounding, 1 divergent, 2 bad input. See docs/check.md.",
+        epilog="Exit status: 0 equal to rounding; 1 divergent; 2 bad input; 130 interrupted. "
+        "See docs/check.md.",
     )
     parser.add_argument(
         "network",

@@ -8,6 +8,7 @@ from collections.abc import Callable
 ALL_WELL = 0
 DIVERGENT = 1
 REGRESSED = 1
+MISJUDGED = 1
 BAD_INPUT = 2
 CRASHED = 3
 INTERRUPTED = 130

@@ -15,14 +15,14 @@ from contextlib import contextmanager
 
 @contextmanager
 def swallowed_stderr() -> Iterator[None]:
-    """Keep what is written to file descriptor 2; show it if the block raises."""
+    """Keep what is written to file descriptor 2; show it if the block fails."""
     sys.stderr.flush()
     terminal = os.dup(2)
     with tempfile.TemporaryFile() as swallowed:
         os.dup2(swallowed.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:
             sys.stderr.flush()
             swallowed.seek(0)
             os.write(terminal, swallowed.read())

@@ -1,13 +1,12 @@
-"""Can the verdicts be trusted? ``python -m experiments.mutants`` tries them on known mistakes.
-
-Exit status: 0 where every mistake is found and no right network is called wrong, else 1.
-"""
+"""Can the verdicts be trusted? ``python -m experiments.mutants`` tries them on known mistakes."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from collections.abc import Sequence
+
+from experiments.exit_status import ALL_WELL, MISJUDGED, unless_interrupted
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,7 +23,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Exit status.
     """
     options = _parser().parse_args(arguments)
+    return unless_interrupted(lambda: _judge(show_all=options.all))
 
+
+def _judge(*, show_all: bool) -> int:
     # Imported here so that --help starts at once.
     from experiments.mutants.catalogue import MISTAKES, VARIANTS
     from experiments.mutants.judging import judge_all
@@ -33,14 +35,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     start_keras()
     mistakes, variants = judge_all(MISTAKES), judge_all(VARIANTS)
-    if options.all:
+    if show_all:
         for outcome in [*mistakes, *variants]:
             mutant = outcome.mutant
             print(f"{mutant.name}, {mutant.scene}, {outcome.dtype}: {outcome.sentence or 'right'}")
         print()
     print(markdown(mistakes, variants))
     right = all(o.found for o in mistakes) and not any(o.found for o in variants)
-    return 0 if right else 1
+    return ALL_WELL if right else MISJUDGED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -48,6 +50,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m experiments.mutants",
         description="Judge networks that are known to be wrong, and variants that are right, and "
         "print how many verdicts are right, beside those of fixed tolerances on the same cases.",
+        epilog="Exit status: 0 every verdict is right; 1 one is wrong; 2 bad input; "
+        "130 interrupted.",
     )
     parser.add_argument("--all", action="store_true", help="print the verdict on each one too")
     return parser

@@ -35,3 +35,10 @@ def test_a_process_has_one_backend(monkeypatch):
     start_keras()
     with pytest.raises(RuntimeError, match="'jax' needs its own"):
         start_keras("jax")
+
+
+def test_an_interrupt_is_no_failure_to_explain(capfd):
+    with pytest.raises(KeyboardInterrupt), swallowed_stderr():  # noqa: PT012
+        os.write(2, b"chatter from C++")
+        raise KeyboardInterrupt
+    assert capfd.readouterr().err == ""
