@@ -38,6 +38,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -158,7 +159,7 @@ class Bounded:
         self.expected = expected
         self.precision = precision
 
-    @property
+    @cached_property
     def size(self) -> Errors:
         """Absolute values."""
         return np.abs(self.value).astype(np.float64)
@@ -431,7 +432,8 @@ def matmul(x: Bounded, w: Bounded, bias: Bounded | None = None) -> Bounded:
     """
     n = x.shape[1] + (bias is not None)
     precision = x.precision
-    value = x.value @ w.value
+    # Of longdouble, np.dot keeps its sums in a register, where `@` goes through memory.
+    value = np.dot(x.value, w.value)
     sizes = x.size @ w.size
     if bias is not None:
         value = value + bias.value

@@ -346,7 +346,9 @@ def _worded(divergence: Divergence, mistake: Mistake | None, name: str) -> Diver
 def _distance(a: Array, b: Array) -> NDArray[np.float64]:
     """Return |a - b|; equal infinities and two NaN are no distance, one of them is infinite."""
     with np.errstate(all="ignore"):
-        distance = np.abs(a - b).astype(np.float64)
+        distance: NDArray[np.float64] = np.abs(a - b).astype(np.float64)
+    if np.isfinite(distance).all():
+        return distance
     same = (a == b) | (np.isnan(a) & np.isnan(b))
     return np.where(same, 0.0, np.where(np.isnan(distance), np.inf, distance))
 

@@ -78,12 +78,14 @@ def write_report(run: RunResult, *, draw: str = "some") -> Path:
     Path
         Of the page.
     """
-    from experiments.report.plots import draw_plots, existing_plots
+    from experiments.report.plots import drawn_beside, existing_plots
 
-    if draw != "none":
-        draw_plots(run, all_=draw == "all")
     path = run.folder / "report.html"
-    page = render_report(run, plots=existing_plots(run))
+    if draw == "none":
+        page = render_report(run, plots=existing_plots(run))
+    else:
+        with drawn_beside(run, all_=draw == "all") as plots:
+            page = render_report(run, plots=plots)
     with whole_file(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
     return path

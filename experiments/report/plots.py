@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -50,12 +52,16 @@ FEW, SOME = 60, 4
 _SHARE = 4
 """So many trials are worth a process."""
 
+_PAGE = 2
+"""So many trials could be drawn while the page is made."""
+
 Pictures = dict[str, dict[str, str]]
 """By trial, and by a picture's name: its path without suffix, relative to the page."""
 
 
-def draw_plots(run: RunResult, *, all_: bool = False) -> None:
-    """Draw the pictures of a run into its folder ``plots``.
+@contextmanager
+def drawn_beside(run: RunResult, *, all_: bool = False) -> Iterator[Pictures]:
+    """Draw the pictures of a run into its folder ``plots``, partly while the block runs.
 
     Parameters
     ----------
@@ -63,62 +69,90 @@ def draw_plots(run: RunResult, *, all_: bool = False) -> None:
         Finished or not. Pictures that an earlier report drew are removed.
     all_
         Whether every trial has pictures, however many there are.
+
+    Yields
+    ------
+    Pictures
+        Those that are there when the block has ended.
     """
     folder = run.folder / "plots"
     folder.mkdir(parents=True, exist_ok=True)
     for earlier in [*folder.glob("*.png"), *folder.glob("*.svg")]:
         earlier.unlink()
     most = None if all_ or len(run.plan.trials) <= FEW else SOME
-    trials = [trial for trial in run.plan.trials if trial.name in run.results][:most]
+    pictured = [trial for trial in run.plan.trials if trial.name in run.results][:most]
+    found = [_shown(trial, run.results) for trial in pictured]
+    shown = [one for one in found if one is not None]
+    trials = [one.trial for one in shown]
     processes = min(os.cpu_count() or 1, 1 + len(trials) // _SHARE)
+    # The block makes the page meanwhile, so this process has less time for pictures.
+    own = len(trials) if processes == 1 else max(0, (len(trials) + _PAGE) // processes - _PAGE)
     works = [
-        partial(_draw_trials, run.results, trials[i::processes], folder)
-        for i in range(1, processes)
+        partial(_draw_trials, run.results, trials[own + i :: processes - 1], folder)
+        for i in range(processes - 1)
     ]
     with beside(works) as rest:
-        summaries, measured = _draw_trials(run.results, trials[::processes], folder)
-        for further, timings in rest():
-            summaries += further
-            measured |= timings
-    order = [trial.name for trial in trials if trial.name in measured]
-    with mpl.rc_context(STYLE):
-        if order:
-            _save(draw_seconds({name: measured[name] for name in order}), folder / "epoch-seconds")
-        if summaries:
-            _save(draw_across(summaries), folder / "across")
-
-
-def _draw_trials(
-    results: Mapping[str, TrialResult], trials: Sequence[Trial], folder: Path
-) -> tuple[list[Summary], dict[str, list[EpochSeconds]]]:
-    """Draw the pictures of single trials; return what the pictures of all need."""
-    summaries, measured = [], {}
-    # Figure is used without pyplot, so no screen is needed and no state stays behind.
-    with mpl.rc_context(STYLE):
-        for trial in trials:
-            result = load_result(results, trial.name)
-            if isinstance(result, Missing):
-                continue
-            for name, draw in _PICTURES.items():
-                figure = draw(result)
-                if figure is not None:
-                    _save(figure, folder / f"{trial.name}-{name}")
-            summaries.append(summarize_trial(trial, result))
-            if result.seconds_per_epoch:
-                measured[trial.name] = result.seconds_per_epoch
-    return summaries, measured
+        yield {one.trial.name: _paths(one.trial, one.pictures) for one in shown}
+        _draw_trials(run.results, trials[:own], folder)
+        _draw_together(shown, folder)
+        rest()
 
 
 def existing_plots(run: RunResult) -> Pictures:
     """Return the pictures that lie in a run's folder ``plots``."""
+    folder = run.folder / "plots"
     return {
-        trial.name: {
-            name: f"plots/{trial.name}-{name}"
-            for name in _PICTURES
-            if (run.folder / "plots" / f"{trial.name}-{name}.png").exists()
-        }
+        trial.name: _paths(
+            trial, [name for name in PICTURES if (folder / f"{trial.name}-{name}.png").exists()]
+        )
         for trial in run.plan.trials
     }
+
+
+def _paths(trial: Trial, names: Sequence[str]) -> dict[str, str]:
+    return {name: f"plots/{trial.name}-{name}" for name in names}
+
+
+def _wanted(result: TrialResult) -> list[str]:
+    return [name for name, picture in PICTURES.items() if picture.shows(result)]
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What of a trial is in pictures: those of its own, and what it has in those of all trials."""
+
+    trial: Trial
+    pictures: list[str]
+    summary: Summary
+    seconds: list[EpochSeconds]
+
+
+def _shown(trial: Trial, results: Mapping[str, TrialResult]) -> _Shown | None:
+    result = load_result(results, trial.name)
+    if isinstance(result, Missing):
+        return None
+    summary = summarize_trial(trial, result)
+    return _Shown(trial, _wanted(result), summary, result.seconds_per_epoch)
+
+
+def _draw_trials(results: Mapping[str, TrialResult], trials: Sequence[Trial], folder: Path) -> None:
+    """Draw the pictures of single trials."""
+    # Figure is used without pyplot, so no screen is needed and no state stays behind.
+    with mpl.rc_context(STYLE):
+        for trial in trials:
+            result = results[trial.name]
+            for name in _wanted(result):
+                _save(PICTURES[name].draw(result), folder / f"{trial.name}-{name}")
+
+
+def _draw_together(shown: Sequence[_Shown], folder: Path) -> None:
+    """Draw the pictures that show all trials together."""
+    measured = {one.trial.name: one.seconds for one in shown if one.seconds}
+    with mpl.rc_context(STYLE):
+        if measured:
+            _save(draw_seconds(measured), folder / "epoch-seconds")
+        if shown:
+            _save(draw_across([one.summary for one in shown]), folder / "across")
 
 
 def draw_curves(result: TrialResult) -> Figure:
@@ -200,14 +234,13 @@ def _positive(values: Array) -> Array:
         return np.where((values > 0) & np.isfinite(values), values, np.nan)
 
 
-def draw_boundaries(result: TrialResult) -> Figure | None:
+def draw_boundaries(result: TrialResult) -> Figure:
     """Draw both sides' predictions all over the plane and their difference, epoch by epoch."""
     trial, boundary = result.trial, result.boundary
-    if boundary is None:
-        return None
+    assert boundary is not None
     found = looks(boundary)
     figure = Figure(figsize=(max(2.3 * len(found) + 0.8, 6.4), 7.6))
-    panels = figure.subplots(3, len(found), sharex=True, sharey=True, squeeze=False)
+    panels = figure.subplots(3, len(found), squeeze=False)
     figure.subplots_adjust(left=0.09, right=0.98, top=0.9, bottom=0.13, wspace=0.06, hspace=0.06)
     points, labels = held_out(trial)
     colours = np.array(CLASS_COLOURS)[np.minimum(labels, len(CLASS_COLOURS) - 1)]
@@ -245,6 +278,8 @@ def draw_boundaries(result: TrialResult) -> Figure | None:
 def _image(axes: Axes, boundary: Boundary, colours: Array) -> None:
     ends = (boundary.first[0], boundary.first[-1], boundary.second[0], boundary.second[-1])
     axes.imshow(colours, extent=ends, origin="lower", aspect="auto", interpolation="nearest")
+    # What comes on top leaves the limits alone, which are the same in every panel.
+    axes.autoscale(enable=False)
     axes.grid(visible=False)
 
 
@@ -262,11 +297,9 @@ def _lines(axes: Axes, boundary: Boundary, margins: Array, colour: str, style: s
             )
 
 
-def draw_agreement(result: TrialResult) -> Figure | None:
+def draw_agreement(result: TrialResult) -> Figure:
     """Draw the map of gradient agreement: tensors over steps, as a share of the bound."""
     modes = agreement(result.parity)["modes"]
-    if not modes:
-        return None
     titles = {"layer": "each operation alone", "step": "the whole step"}
     kept = {
         mode: [row for row in found["rows"] if row["tensor"].endswith("gradient")] or found["rows"]
@@ -418,11 +451,30 @@ def _draw_speeds(axes: Axes, timed: Sequence[Summary]) -> None:
     axes.legend(loc="upper left", ncols=2)
 
 
-_PICTURES: dict[str, Callable[[TrialResult], Figure | None]] = {
-    "curves": draw_curves,
-    "boundaries": draw_boundaries,
-    "agreement": draw_agreement,
+@dataclass(frozen=True)
+class Picture:
+    """A picture of one trial.
+
+    Attributes
+    ----------
+    draw
+        Draws it.
+    shows
+        Whether a result has what it shows.
+    """
+
+    draw: Callable[[TrialResult], Figure]
+    shows: Callable[[TrialResult], bool]
+
+
+PICTURES = {
+    "curves": Picture(draw_curves, lambda result: True),  # noqa: ARG005
+    "boundaries": Picture(draw_boundaries, lambda result: result.boundary is not None),
+    "agreement": Picture(
+        draw_agreement, lambda result: any(row.mode in ("layer", "step") for row in result.parity)
+    ),
 }
+"""By the name that its file ends with."""
 
 
 def _title(figure: Figure, trial: Trial, caption: str) -> None:

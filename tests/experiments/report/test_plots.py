@@ -17,8 +17,14 @@ def folder(mixed_run, make_run, tmp_path_factory):
     results = RunResult.load(mixed_run).results
     chosen = [results["wrong"], results["blobs"]]
     folder = make_run(tmp_path_factory.mktemp("pictures") / "run", "run", chosen)
-    plots.draw_plots(RunResult.load(folder))
+    draw(RunResult.load(folder))
     return folder
+
+
+def draw(run, **settings):
+    with plots.drawn_beside(run, **settings) as promised:
+        pass
+    return promised
 
 
 def words(folder, name):
@@ -28,12 +34,17 @@ def words(folder, name):
 
 def test_every_picture_is_there_as_png_and_svg(folder):
     names = {path.name for path in (folder / "plots").iterdir()}
-    stems = [f"{trial}-{kind}" for trial in ("wrong", "blobs") for kind in plots._PICTURES]
+    stems = [f"{trial}-{kind}" for trial in ("wrong", "blobs") for kind in plots.PICTURES]
     assert names == {
         f"{s}.{e}" for s in [*stems, "epoch-seconds", "across"] for e in ("png", "svg")
     }
     found = plots.existing_plots(RunResult.load(folder))
     assert found["wrong"]["curves"] == "plots/wrong-curves"
+
+
+def test_what_is_promised_is_there_in_the_end(folder):
+    run = RunResult.load(folder)
+    assert draw(run) == plots.existing_plots(run)
 
 
 def test_axes_have_labels_with_units(folder):
@@ -66,17 +77,17 @@ def test_pictures_are_as_wide_as_a_page(folder):
 def test_the_same_data_make_the_same_picture(folder):
     path = folder / "plots" / "wrong-curves.svg"
     before = path.read_bytes()
-    plots.draw_plots(RunResult.load(folder))
+    draw(RunResult.load(folder))
     assert path.read_bytes() == before
 
 
 def test_of_many_trials_only_some_have_pictures(folder, monkeypatch):
     monkeypatch.setattr(plots, "FEW", 1)
     monkeypatch.setattr(plots, "SOME", 1)
-    monkeypatch.setattr(plots, "_PICTURES", {"curves": plots.draw_curves})
+    monkeypatch.setattr(plots, "PICTURES", {"curves": plots.PICTURES["curves"]})
     run = RunResult.load(folder)
-    plots.draw_plots(run)
+    draw(run)
     assert list(plots.existing_plots(run)["wrong"]) == ["curves"]
     assert plots.existing_plots(run)["blobs"] == {}
-    plots.draw_plots(run, all_=True)
+    draw(run, all_=True)
     assert list(plots.existing_plots(run)["blobs"]) == ["curves"]
