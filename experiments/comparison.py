@@ -13,7 +13,8 @@ import numpy as np
 from experiments.epoch_seconds import IMPLEMENTATIONS
 from experiments.plan import Trial
 from experiments.ratios import Comparison, compare_runs
-from experiments.results import RunError, RunResult, read_table
+from experiments.results import RunResult
+from experiments.stored_run import RunError, read_table
 
 if TYPE_CHECKING:
     import pandas as pd

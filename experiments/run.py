@@ -180,7 +180,7 @@ def _progress() -> Iterator[Progress]:
 
 def _gather(plan: Plan, store: Store) -> tuple[Mapping[str, TrialResult], dict[str, str]]:
     """Return what finished, and why the others crashed, by trial name."""
-    from experiments.results import StoredResults
+    from experiments.stored_run import StoredResults
 
     finished, crashes = {}, {}
     for trial in plan.trials:

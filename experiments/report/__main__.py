@@ -46,7 +46,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from experiments.results import RunError, RunResult
+    from experiments.results import RunResult
+    from experiments.stored_run import RunError
 
     try:
         run = RunResult.load(options.run)

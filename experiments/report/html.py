@@ -31,8 +31,8 @@ from experiments.report.part import (
 )
 from experiments.report.summary import Summary, summarize_trial
 from experiments.report.tables import VERDICTS
-from experiments.results import Missing, RunResult
 from experiments.store import whole_file
+from experiments.stored_run import Missing, StoredRun
 from experiments.trial import TrialResult
 
 PAGE_BYTES = 2_800_000
@@ -62,7 +62,7 @@ _DOCUMENTS = {
 }
 
 
-def write_report(run: RunResult, *, draw: str = "some") -> Path:
+def write_report(run: StoredRun, *, draw: str = "some") -> Path:
     """Write ``report.html``, what lies beside it, and the pictures in ``plots/``.
 
     Parameters
@@ -91,7 +91,7 @@ def write_report(run: RunResult, *, draw: str = "some") -> Path:
     return path
 
 
-def render_report(run: RunResult, *, plots: Mapping[str, Mapping[str, str]] | None = None) -> str:
+def render_report(run: StoredRun, *, plots: Mapping[str, Mapping[str, str]] | None = None) -> str:
     """Return the page as HTML; write the plans and the parts that lie beside it.
 
     Parameters
@@ -138,7 +138,7 @@ def render_report(run: RunResult, *, plots: Mapping[str, Mapping[str, str]] | No
     return page(parts=embedded, lazy=len(parts) - len(embedded))
 
 
-def render_notebook(run: RunResult) -> str:
+def render_notebook(run: StoredRun) -> str:
     """Return the verdict and one row per trial, for a notebook's cell."""
     results = run.results
     summaries = [
@@ -166,7 +166,7 @@ class _MadePart(Part):
     written: bool = False
 
 
-def _all_parts(run: RunResult, plots: Mapping[str, Mapping[str, str]]) -> list[_MadePart]:
+def _all_parts(run: StoredRun, plots: Mapping[str, Mapping[str, str]]) -> list[_MadePart]:
     """Make the parts of all trials, in the plan's order."""
     make = partial(
         _make_parts,
@@ -248,7 +248,7 @@ def _found_verdicts(summaries: Sequence[Summary]) -> list[str]:
     return sorted(found - {""}, key=lambda word: (*VERDICTS, word).index(word))
 
 
-def _references(run: RunResult, summaries: Sequence[Summary]) -> list[tuple[Summary, Any]]:
+def _references(run: StoredRun, summaries: Sequence[Summary]) -> list[tuple[Summary, Any]]:
     return [
         (summary, trial.reference)
         for trial, summary in zip(run.plan.trials, summaries, strict=True)

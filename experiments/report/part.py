@@ -32,8 +32,8 @@ from experiments.report.planes import (
 )
 from experiments.report.summary import SIDES, Summary, summarize_trial
 from experiments.report.tables import VERDICTS
-from experiments.results import Missing
 from experiments.store import StoreError, whole_file
+from experiments.stored_run import Missing
 from experiments.trial import Boundary, TrialResult
 
 PROJECT = Path(__file__).parents[2]

@@ -33,8 +33,8 @@ from experiments.report.planes import (
 )
 from experiments.report.summary import SIDES, Summary, summarize_trial
 from experiments.report.tables import VERDICTS
-from experiments.results import Missing, RunResult
 from experiments.store import whole_file
+from experiments.stored_run import Missing, StoredRun
 from experiments.trial import Boundary, TrialResult
 
 Array = NDArray[Any]
@@ -60,7 +60,7 @@ Pictures = dict[str, dict[str, str]]
 
 
 @contextmanager
-def drawn_beside(run: RunResult, *, all_: bool = False) -> Iterator[Pictures]:
+def drawn_beside(run: StoredRun, *, all_: bool = False) -> Iterator[Pictures]:
     """Draw the pictures of a run into its folder ``plots``, partly while the block runs.
 
     Parameters
@@ -98,7 +98,7 @@ def drawn_beside(run: RunResult, *, all_: bool = False) -> Iterator[Pictures]:
         rest()
 
 
-def existing_plots(run: RunResult) -> Pictures:
+def existing_plots(run: StoredRun) -> Pictures:
     """Return the pictures that lie in a run's folder ``plots``."""
     folder = run.folder / "plots"
     return {

@@ -66,3 +66,21 @@ def blobs_result(small_trials):
     from experiments.trial import run_trial
 
     return run_trial(small_trials[1], timing_budget=0.1)
+
+
+@pytest.fixture(scope="session")
+def small_run(small_trials, moons_result, blobs_result, tmp_path_factory):
+    """The folder of a run of three trials, one of which crashed."""
+    import json
+
+    from experiments.plan import Plan
+    from experiments.store import Store
+
+    folder = tmp_path_factory.mktemp("run") / "small"
+    store = Store(folder)
+    store.save(moons_result)
+    store.save(blobs_result)
+    store.save_crash(small_trials[2], "ValueError: why\n\nTraceback: ...")
+    store.write_text("plan.toml", Plan("small", "", tuple(small_trials)).to_toml())
+    store.write_text("environment.json", json.dumps({"cores": 2}))
+    return folder

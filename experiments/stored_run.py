@@ -1,0 +1,324 @@
+"""A run's folder, read: what was planned, what was found, and what is missing."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from experiments.comparability import Comparability
+from experiments.epoch_seconds import IMPLEMENTATIONS, EpochSeconds
+from experiments.parity.trace import ParityRow
+from experiments.plan import Plan, PlanError, Trial
+from experiments.store import Store, StoreError
+from experiments.trial import TrialResult
+from scratchnet.training import History
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class RunError(Exception):
+    """A folder cannot be read as a run; the message is one line for the user."""
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Why a trial has no result.
+
+    Attributes
+    ----------
+    status
+        ``crashed``, ``unreadable`` or ``not run``.
+    reason
+        In a line.
+    details
+        The traceback, or empty.
+    """
+
+    status: str
+    reason: str
+    details: str = ""
+
+
+@dataclass(frozen=True, repr=False)
+class StoredRun:
+    """A run, finished or not.
+
+    Attributes
+    ----------
+    folder
+        Where it is.
+    plan
+        What was to be run.
+    results
+        Of the finished trials, by name; read from the disk each time one is asked for.
+    missing
+        Why the others have none, by name.
+    environment
+        As in ``environment.json``; empty where there is none.
+    """
+
+    folder: Path
+    plan: Plan
+    results: Mapping[str, TrialResult]
+    missing: Mapping[str, Missing]
+    environment: Mapping[str, Any]
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """Read a run's folder.
+
+        Where the trials' own folders are gone and only the tables are left, as in a run that was
+        published, the results come from the tables: decision boundaries and envelopes are then
+        missing.
+
+        Raises
+        ------
+        RunError
+            If there is no run in it.
+        """
+        folder = Path(folder)
+        plan = _read_plan(folder)
+        environment = _read_environment(folder)
+        trials = folder / "trials"
+        stored = StoredResults(folder, {trial.name: trial for trial in plan.trials})
+        if any(trials.glob("*/result.json")) or any(trials.glob("*/crash.txt")):
+            missing = {trial.name: _why(trials, trial) for trial in plan.trials}
+            readable = {name: stored.trials[name] for name, why in missing.items() if why is None}
+            return cls(
+                folder=folder,
+                plan=plan,
+                results=StoredResults(folder, readable),
+                missing={name: why for name, why in missing.items() if why is not None},
+                environment=environment,
+            )
+        statuses = _read_statuses(folder)
+        return cls(
+            folder=folder,
+            plan=plan,
+            results=TableResults(
+                folder, {t.name: t for t in plan.trials if statuses.get(t.name) == "finished"}
+            ),
+            missing={
+                trial.name: Missing(statuses[trial.name], "only the tables of this run are here")
+                if trial.name in statuses
+                else Missing(*_NOT_RUN)
+                for trial in plan.trials
+                if statuses.get(trial.name) != "finished"
+            },
+            environment=environment,
+        )
+
+
+@dataclass(frozen=True)
+class Results(Mapping[str, TrialResult]):
+    """Results by trial name, each read when it is asked for.
+
+    Attributes
+    ----------
+    folder
+        Of the run.
+    trials
+        Those that have a result, by name.
+    """
+
+    folder: Path
+    trials: Mapping[str, Trial]
+
+    def __contains__(self, name: object) -> bool:
+        # Without reading it.
+        return name in self.trials
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.trials)
+
+    def __len__(self) -> int:
+        return len(self.trials)
+
+
+@dataclass(frozen=True)
+class StoredResults(Results):
+    """Results on the disk: a thousand of them need not fit into memory at once."""
+
+    def __getitem__(self, name: str) -> TrialResult:
+        return self._store.load(self.trials[name])
+
+    @cached_property
+    def _store(self) -> Store:
+        return Store(self.folder)
+
+
+_NOT_RUN = ("not run", "the run has not come to it yet, or was interrupted before")
+
+
+def _why(trials: Path, trial: Trial) -> Missing | None:
+    """Return why a trial has no result, None if it has one."""
+    folder = trials / trial.key
+    if (folder / "result.json").exists():
+        return None
+    try:
+        crash = (folder / "crash.txt").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return Missing(*_NOT_RUN)
+    summary, _, details = crash.strip().partition("\n")
+    return Missing("crashed", summary, details.strip())
+
+
+def _read_plan(folder: Path) -> Plan:
+    path = folder / "plan.toml"
+    if not folder.is_dir():
+        raise RunError(f"{folder}: no such folder; expected one that experiments.run left")
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        # The plan was checked when it was run; its data need not be there any more.
+        return Plan(
+            table["name"],
+            table.get("description", ""),
+            tuple(Trial.from_dict(entry) for entry in table["trials"]),
+        )
+    except FileNotFoundError:
+        raise RunError(
+            f"{folder}: has no plan.toml; expected a folder that experiments.run left"
+        ) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, PlanError) as error:
+        raise RunError(f"{path}: cannot be read as a run's plan: {error}") from None
+    except KeyError as error:
+        raise RunError(f"{path}: not a resolved plan: {error} is missing") from None
+    except TypeError:
+        raise RunError(f"{path}: not a resolved plan: expected tables under trials") from None
+
+
+def _read_environment(folder: Path) -> dict[str, Any]:
+    try:
+        found = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise RunError(f"{folder / 'environment.json'}: cannot be read: {error}") from None
+    return found if isinstance(found, dict) else {}
+
+
+def _read_statuses(folder: Path) -> dict[str, str]:
+    """Return the status of each trial by ``trials.csv``; empty where no tables are."""
+    tables = {name: folder / f"{name}.csv" for name in _COLUMNS}
+    if not all(path.exists() for path in tables.values()):
+        return {}
+    trials = read_table(tables["trials"], ("trial", "status"))
+    return dict(zip(trials["trial"].astype(str), trials["status"].astype(str), strict=True))
+
+
+@dataclass(frozen=True)
+class TableResults(Results):
+    """Results made from the CSV files of a run."""
+
+    def __getitem__(self, name: str) -> TrialResult:
+        trial = self.trials[name]
+        try:
+            return _result(trial, {table: parts[name] for table, parts in self._parts.items()})
+        except KeyError:
+            raise StoreError(f"{self.folder}: a table has no row of {name}") from None
+
+    @cached_property
+    def _parts(self) -> dict[str, dict[Any, pd.DataFrame]]:
+        """Each table, cut up by trial."""
+        return {
+            name: dict(
+                tuple(read_table(self.folder / f"{name}.csv", columns).groupby("trial", sort=False))
+            )
+            for name, columns in _COLUMNS.items()
+        }
+
+
+# What is needed of each table.
+_COLUMNS = {
+    "trials": ("trial", "parameters"),
+    "epochs": ("trial", "implementation", "loss", "accuracy", "val_loss", "val_accuracy"),
+    "timings": ("trial", "implementation", "repeat", "epoch", "seconds"),
+    "comparability": ("trial", "comparable"),
+    "parity": ("trial", "mode", "step", "layer", "tensor", "max_ulp", "bound_ratio", "verdict"),
+}
+
+
+def read_table(path: Path, columns: Sequence[str]) -> Any:
+    """Return a CSV file as a pandas table.
+
+    Parameters
+    ----------
+    path
+        The file.
+    columns
+        Those that it must have.
+
+    Raises
+    ------
+    RunError
+        If it cannot be read, or has not these columns.
+    """
+    import pandas as pd
+
+    try:
+        table = pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path}: cannot be read as a table: {error}") from None
+    for column in columns:
+        if column not in table:
+            raise RunError(
+                f"{path}: has no column {column!r}; expected what experiments.run writes"
+            )
+    return table
+
+
+def _result(trial: Trial, tables: Mapping[str, pd.DataFrame]) -> TrialResult:
+    epochs = tables["epochs"]
+    histories = {
+        side: _history(epochs[epochs["implementation"] == side]) for side in IMPLEMENTATIONS
+    }
+    parity = tables["parity"].reindex(columns=[f.name for f in dataclasses.fields(ParityRow)])
+    # An empty cell of a column of words is an empty word.
+    words = ("layer", "tensor", "side", "verdict", "diagnosis")
+    parity = parity.assign(**{w: parity[w].astype(object).fillna("").astype(str) for w in words})
+    timings = tables["timings"]
+    empty = np.empty((0, 1))
+    return TrialResult(
+        trial=trial,
+        parameters=int(tables["trials"]["parameters"].iloc[0]),
+        comparability=_comparability(tables["comparability"]),
+        scratchnet=histories["scratchnet"],
+        keras=histories["keras"],
+        seconds_per_epoch=[
+            EpochSeconds(*row)
+            for row in timings[["implementation", "repeat", "epoch", "seconds"]].itertuples(
+                index=False, name=None
+            )
+        ],
+        parity=[ParityRow(*row) for row in parity.itertuples(index=False, name=None)],
+        envelope={},
+        test_targets=empty,
+        scratchnet_predictions=empty,
+        keras_predictions=empty,
+        boundary=None,
+        seconds=float("nan"),
+    )
+
+
+def _comparability(row: pd.DataFrame) -> Comparability:
+    # Python's own numbers and words, not pandas's.
+    values = row.astype(object).iloc[0]
+    return Comparability.from_row({str(name): value for name, value in values.items()})
+
+
+def _history(rows: pd.DataFrame) -> History:
+    return History(
+        **{
+            column: rows[column].tolist()
+            for column in ("loss", "accuracy", "val_loss", "val_accuracy")
+        }
+    )
