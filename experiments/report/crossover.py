@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from experiments.crossover import BATCHES, WIDTHS, MapPoint
-from experiments.report.plots import STYLE
+from experiments.report.style import STYLE
 
 
 def draw_map(points: Sequence[MapPoint], path: Path) -> None:

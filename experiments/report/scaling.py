@@ -9,7 +9,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from experiments.report.plots import COLOURS, STYLE
+from experiments.report.style import COLOURS, STYLE
 from experiments.scaling import Growth, ScalingPoint
 
 _LABELS = {"seconds": "seconds per epoch", "peak_bytes": "peak memory, bytes"}
