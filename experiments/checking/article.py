@@ -7,18 +7,16 @@ everything is translated to Keras's layout where it is written down.
 
 from __future__ import annotations
 
-import inspect
-import re
 import sys
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.checking.article_layout import Layout, layer_key, numbered_keys, read_layout, span
+from experiments.checking.article_parameters import ARGUMENTS, fit_parameters
 from experiments.checking.cases import Case, Point, dense_layers
 from experiments.checking.recorder import Recorder, StoppedError
 from experiments.checking.reference import ACCURACY, LOSS, step_tensors
@@ -26,74 +24,13 @@ from scratchnet.architecture import Architecture
 
 Array = NDArray[Any]
 
-_ARGUMENTS = {
-    "init_layers": ("architecture", "seed"),
-    "full_forward_propagation": ("X", "params", "architecture"),
-    "get_cost_value": ("Y_hat", "Y"),
-    "get_accuracy_value": ("Y_hat", "Y"),
-    "full_backward_propagation": ("Y_hat", "Y", "memory", "params", "architecture"),
-    "update": ("params", "grads", "architecture", "learning_rate"),
-    "train": ("X", "Y", "architecture", "epochs", "learning_rate"),
-}
-
-ARTICLE_FUNCTIONS = tuple(_ARGUMENTS)
+ARTICLE_FUNCTIONS = tuple(ARGUMENTS)
 """What is looked for, by the article's own names."""
-
-# A parameter's role by its name, in lower case; a name that is not here is taken by its place.
-_ROLES = {
-    "X": {"x", "x_train", "inputs", "input", "data"},
-    "Y_hat": {"y_hat", "yhat", "y_pred", "al", "probs", "predictions", "output"},
-    "Y": {"y", "y_true", "y_train", "labels", "targets"},
-    "memory": {"memory", "mem", "cache", "cashe", "caches"},
-    "params": {"params_values", "params", "param_values", "parameters", "weights"},
-    "grads": {"grads_values", "grads", "grad_values", "gradients"},
-    "architecture": {"nn_architecture", "architecture", "nn_arch", "arch", "layers", "nn_layers"},
-    "learning_rate": {"learning_rate", "lr", "alpha", "eta", "rate", "step_size"},
-    "seed": {"seed", "random_seed", "random_state"},
-    "epochs": {"epochs", "n_epochs", "iterations", "num_epochs"},
-}
 
 _GLOBAL_ARCHITECTURES = ("nn_architecture", "NN_ARCHITECTURE")
 
 TRAINED_EPOCHS = 3
 """How long `train` is watched: long enough for a loop to show itself, too short for chaos."""
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How a module keeps its weights.
-
-    Attributes
-    ----------
-    kernel, bias
-        What stands before the layer's number in a key.
-    first
-        Number of the first layer.
-    units_first
-        Whether a kernel is ``(units, inputs)`` and samples stand in columns.
-    bias_dimensions
-        2 for a column (or row), 1 for a flat bias.
-    """
-
-    kernel: str = "W"
-    bias: str = "b"
-    first: int = 1
-    units_first: bool = True
-    bias_dimensions: int = 2
-
-    def bias_shape(self, units: int) -> tuple[int, ...]:
-        """Return the user's shape of a bias."""
-        if self.bias_dimensions == 1:
-            return (units,)
-        return (units, 1) if self.units_first else (1, units)
-
-    def samples_across(self, values: Array) -> Array:
-        """Turn ``(samples, features)`` into the user's orientation, a fresh array."""
-        return np.array(values.T if self.units_first else values, order="C")
-
-    def keys(self, index: int) -> tuple[str, str]:
-        """Return the keys of a layer's kernel and bias, the layers counted from 0."""
-        return f"{self.kernel}{index + self.first}", f"{self.bias}{index + self.first}"
 
 
 class ArticleForm:
@@ -106,9 +43,9 @@ class ArticleForm:
         self.layout = Layout()
         self.found: list[str] = []
         self.missing: list[str] = []
-        for name, roles in _ARGUMENTS.items():
+        for name, roles in ARGUMENTS.items():
             function = getattr(module, name, None)
-            fitting = _fit_parameters(function, roles) if callable(function) else ""
+            fitting = fit_parameters(function, roles) if callable(function) else ""
             if not isinstance(fitting, str):
                 self.found.append(name)
             else:
@@ -127,7 +64,7 @@ class ArticleForm:
         )
         table = self._architecture(probe)
         drawn = self._call(recorder, "init_layers", {"architecture": table, "seed": 99})
-        layout = _read_layout(drawn, [entry["input_dim"] for entry in table])
+        layout = read_layout(drawn, [entry["input_dim"] for entry in table])
         if layout is None:
             recorder.note(
                 "init_layers",
@@ -152,7 +89,7 @@ class ArticleForm:
     def take_step(self, case: Case, point: Point, recorder: Recorder, *, again: bool) -> None:
         """See `experiments.checking.forms.Form.take_step`."""
         x, y = self.layout.samples_across(point.x), self.layout.samples_across(point.y)
-        params = self._params(case.architecture, point.weights)
+        params = self.layout.params(case.architecture, point.weights)
         gradients = self._put_gradients(case, point, x, y, params, recorder)
         if again:
             recorder.step = "again"
@@ -195,7 +132,7 @@ class ArticleForm:
             As for `take_step`.
         """
         original = self.module.init_layers
-        params = self._params(case.architecture, point.weights)
+        params = self.layout.params(case.architecture, point.weights)
         self.module.init_layers = lambda *_, **__: params  # type: ignore[attr-defined]
         roles = {
             "X": self.layout.samples_across(point.x),
@@ -241,7 +178,7 @@ class ArticleForm:
             prediction,
             (samples, architecture.units),
             where="full_forward_propagation",
-            expected=self._shape((samples, architecture.units)),
+            expected=self.layout.shape((samples, architecture.units)),
             transposed=layout.units_first,
         )
 
@@ -296,7 +233,7 @@ class ArticleForm:
                 last,
             )
         for table in tables:
-            numbered = _numbered(table, r"d_?[wW]"), _numbered(table, r"d_?[bB]")
+            numbered = numbered_keys(table, r"d_?[wW]"), numbered_keys(table, r"d_?[bB]")
             if all(numbered):
                 break
         if not any(numbered):
@@ -313,12 +250,12 @@ class ArticleForm:
             # Where dW and db are numbered alike, they may begin with any number.
             alike = numbered[0].keys() == numbered[1].keys()
             if len(keys) == len(layers) and not alike and keys.keys() != set(expected):
-                names = f"{where} returns {_span(letter, keys)}; expected {_span(letter, expected)}"
+                names = f"{where} returns {span(letter, keys)}; expected {span(letter, expected)}"
                 recorder.note("names", names)
         for index in reversed(range(len(layers))):
             for short, keys in zip(("kernel", "bias"), numbered, strict=True):
                 tensor = f"{layers[index].name}/{short}_gradient"
-                key = _layer_key(keys, index, len(layers), self.layout.first)
+                key = layer_key(keys, index, len(layers), self.layout.first)
                 if key is None:
                     letter = "dW" if short == "kernel" else "db"
                     raise recorder.stop(
@@ -361,7 +298,7 @@ class ArticleForm:
         layer = dense_layers(architecture)[index]
         if short == "kernel":
             shape: tuple[int, ...] = (architecture.shapes()[index][0], layer.units)
-            expected = self._shape(shape)
+            expected = self.layout.shape(shape)
         else:
             shape, expected = (layer.units,), self.layout.bias_shape(layer.units)
         recorder.put(
@@ -380,7 +317,7 @@ class ArticleForm:
         if not isinstance(memory, Mapping):
             return
         layers, samples = dense_layers(architecture), x.shape[self.layout.units_first]
-        z_keys, a_keys = _numbered(memory, "[zZ]"), _numbered(memory, "[aA]")
+        z_keys, a_keys = numbered_keys(memory, "[zZ]"), numbered_keys(memory, "[aA]")
         starts_with_x = bool(a_keys) and np.array_equal(memory[a_keys[min(a_keys)]], x)
         for index, layer in enumerate(layers):
             sources = {"pre_activation": z_keys.get(index + min(z_keys, default=0))}
@@ -395,7 +332,7 @@ class ArticleForm:
                             memory[key],
                             shape,
                             where="memory",
-                            expected=self._shape(shape),
+                            expected=self.layout.shape(shape),
                             transposed=self.layout.units_first,
                             internal=True,
                         )
@@ -405,11 +342,7 @@ class ArticleForm:
     def _right_memory(
         self, case: Case, params: Mapping[str, Any], point: Point
     ) -> dict[str, Array]:
-        weights = {}
-        for index, layer in enumerate(dense_layers(case.architecture)):
-            kernel, bias = (np.asarray(params[key]) for key in self.layout.keys(index))
-            weights[f"{layer.name}/kernel"] = kernel.T if self.layout.units_first else kernel
-            weights[f"{layer.name}/bias"] = bias.ravel()
+        weights = self.layout.weights(case.architecture, params)
         dtype = str(point.x.dtype)
         start = Point(weights, point.x, point.y)
         tensors = step_tensors(case.architecture, start, case.learning_rate, dtype)
@@ -420,20 +353,6 @@ class ArticleForm:
                     tensors[f"{layer.name}/{short}"]
                 )
         return memory
-
-    def _shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        return shape[::-1] if self.layout.units_first else shape
-
-    def _params(self, architecture: Architecture, weights: Mapping[str, Array]) -> dict[str, Array]:
-        params = {}
-        for index, layer in enumerate(dense_layers(architecture)):
-            kernel_key, bias_key = self.layout.keys(index)
-            kernel, bias = weights[f"{layer.name}/kernel"], weights[f"{layer.name}/bias"]
-            params[kernel_key] = np.array(
-                kernel.T if self.layout.units_first else kernel, order="C"
-            )
-            params[bias_key] = bias.reshape(self.layout.bias_shape(layer.units)).copy()
-        return params
 
     def _architecture(self, architecture: Architecture) -> list[dict[str, Any]]:
         """Return the article's list, and set it where the module keeps its own."""
@@ -454,7 +373,7 @@ class ArticleForm:
     def _call(self, recorder: Recorder, name: str, values: Mapping[str, Any]) -> Any:
         """Call one of the functions that were found, with values by role."""
         function = getattr(self.module, name)
-        fitting = _fit_parameters(function, _ARGUMENTS[name])
+        fitting = fit_parameters(function, ARGUMENTS[name])
         assert not isinstance(fitting, str)
         positional, named = fitting
         return recorder.call(
@@ -463,61 +382,6 @@ class ArticleForm:
             *(values[role] for role in positional),
             **{parameter: values[role] for parameter, role in named.items()},
         )
-
-
-@cache
-def _fit_parameters(
-    function: Callable[..., Any], roles: tuple[str, ...]
-) -> tuple[list[str], dict[str, str]] | str:
-    """Give roles to a function's parameters, by name where the name is known, else by place.
-
-    Returns
-    -------
-    tuple or str
-        Roles of positional parameters, and of named ones by name; or what does not fit.
-    """
-    try:
-        parameters = list(inspect.signature(function).parameters.values())
-    except (TypeError, ValueError):
-        return list(roles), {}
-    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
-        return list(roles), {}
-    parameters = [p for p in parameters if p.kind is not p.VAR_KEYWORD]
-    chosen: dict[str, str] = {}
-    for role in roles:
-        for parameter in parameters:
-            if parameter.name.lower() in _ROLES[role] and parameter.name not in chosen:
-                chosen[parameter.name] = role
-                break
-    left = [role for role in roles if role not in chosen.values()]
-    for parameter in parameters:
-        if parameter.default is parameter.empty and parameter.name not in chosen:
-            if not left:
-                return f"needs {parameter.name!r} too"
-            chosen[parameter.name] = left.pop(0)
-    fitted = [p for p in parameters if p.name in chosen]
-    positional = [chosen[p.name] for p in fitted if p.kind is p.POSITIONAL_ONLY]
-    named = {p.name: chosen[p.name] for p in fitted if p.kind is not p.POSITIONAL_ONLY}
-    return positional, named
-
-
-def _read_layout(drawn: Any, inputs: list[int]) -> Layout | None:
-    """Read from initial weights how they are kept, or None if they are not understood."""
-    if not isinstance(drawn, Mapping):
-        return None
-    keys = [key for key in drawn if isinstance(key, str) and re.fullmatch(r"\D+\d+", key)]
-    prefixes = {re.sub(r"\d+$", "", key) for key in keys}
-    kernel = next((p for p in sorted(prefixes) if p.lower().startswith("w")), None)
-    bias = next((p for p in sorted(prefixes) if p.lower().startswith("b")), None)
-    if kernel is None or bias is None:
-        return None
-    numbers = sorted(int(key.removeprefix(kernel)) for key in keys if key.startswith(kernel))
-    wanted = range(numbers[0], numbers[0] + len(inputs))
-    if any(f"{prefix}{n}" not in drawn for prefix in (kernel, bias) for n in wanted):
-        return None
-    units_first = np.shape(drawn[f"{kernel}{numbers[0]}"])[1:] == (inputs[0],)
-    dimensions = np.ndim(drawn[f"{bias}{numbers[0]}"])
-    return Layout(kernel, bias, numbers[0], units_first, 1 if dimensions == 1 else 2)
 
 
 def _copies(values: Mapping[str, Any]) -> dict[str, Array]:
@@ -537,25 +401,3 @@ def _prediction_and_memory(answer: Any) -> tuple[Any, Any]:
     if not arrays and len(items) == 1 and isinstance(items[0], list):
         return items[0], None
     return (arrays[0] if arrays else None), (others[0] if others else None)
-
-
-def _numbered(table: Mapping[Any, Any], letter: str) -> dict[int, str]:
-    """Return the keys that are a letter and a number, by number."""
-    found = {}
-    for key in table:
-        match = re.fullmatch(rf"({letter})_?(\d+)", key) if isinstance(key, str) else None
-        if match:
-            found[int(match.group(2))] = key
-    return found
-
-
-def _span(letter: str, numbers: Collection[int]) -> str:
-    """Return names from the first to the last."""
-    return f"{letter}{min(numbers)} to {letter}{max(numbers)}"
-
-
-def _layer_key(keys: Mapping[int, str], index: int, layers: int, first: int) -> str | None:
-    """Return the key of a layer, counting from the layout's first number, or from the keys' own."""
-    if len(keys) == layers:
-        return keys[sorted(keys)[index]]
-    return keys.get(index + first)
