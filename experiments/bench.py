@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from experiments.arguments import seed
 from experiments.exit_status import (
     ALL_WELL,
     BAD_INPUT,
@@ -48,8 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = _parse(arguments)
         if options.list:
-            _list()
-            return ALL_WELL
+            return unless_interrupted(_list)
         return unless_interrupted(lambda: _run(options))
     except BadInput as error:
         print(f"experiments.bench: {error}", file=sys.stderr)
@@ -96,7 +96,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         default=600.0,
         help="begin nothing after this time (%(default)s)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the order of processes")
+    parser.add_argument("--seed", type=seed, default=0, help="of the order of processes")
     parser.add_argument(
         "--map", action="store_true", help="the crossover map over width and batch size instead"
     )
@@ -109,7 +109,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _list() -> None:
+def _list() -> int:
     from rich.console import Console
     from rich.table import Table
 
@@ -127,10 +127,15 @@ def _list() -> None:
     console.print(workloads)
     console.print()
     console.print(peers)
+    return ALL_WELL
 
 
 def _run(options: argparse.Namespace) -> int:
     """Check the input, measure, write and judge."""
+    if (options.map or options.scaling) and (options.workload or options.peers):
+        raise BadInput(
+            "--map and --scaling have networks and peers of their own: no --workload, no --peers"
+        )
     if not options.time_limit > 0:
         raise BadInput(f"--time-limit {options.time_limit:g}: expected more than 0")
     workloads = _chosen_workloads(options.workload)
@@ -140,6 +145,8 @@ def _run(options: argparse.Namespace) -> int:
     out = _folder(options.out)
     if options.json and not Path(options.json).absolute().parent.is_dir():
         raise BadInput(f"--json {options.json}: no such folder")
+    if options.json and Path(options.json).is_dir():
+        raise BadInput(f"--json {options.json}: is a folder; expected the name of a file")
 
     from experiments.report.bench import progress, show, write
     from experiments.timing import Cell, run_cells
@@ -189,7 +196,7 @@ def _run_studies(options: argparse.Namespace, out: Path, threads: int) -> int:
                 for point in measure_map(time_limit=options.time_limit, **told):
                     points.append(point)
             if options.scaling:
-                for size in measure_scaling(**told):
+                for size in measure_scaling(time_limit=options.time_limit, **told):
                     sizes.append(size)
         except KeyboardInterrupt:
             interrupted = True

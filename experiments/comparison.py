@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from experiments.epoch_seconds import IMPLEMENTATIONS
 from experiments.plan import Trial
 from experiments.ratios import Comparison, compare_runs
@@ -80,6 +78,8 @@ class TrialChange:
     def kind(self) -> str:
         """The worst of all changes."""
         kinds = {change.kind for change in (self.parity, self.accuracy, self.time)}
+        if self.settings:
+            kinds.add(OTHER)
         return next(kind for kind in (WORSE, OTHER, BETTER, SAME) if kind in kinds)
 
     @property
@@ -171,6 +171,7 @@ class _Found:
     first: str
     accuracy: dict[str, float]
     medians: dict[str, list[float]]
+    seconds: float = math.nan
 
     @classmethod
     def of(cls, name: str, tables: Tables, run: RunResult) -> _Found:
@@ -196,6 +197,7 @@ class _Found:
                 .tolist()
                 for side in IMPLEMENTATIONS
             },
+            seconds=float(row.get("scratchnet_median_epoch_seconds", math.nan)),
         )
 
 
@@ -324,8 +326,7 @@ def _figure(found: _Found) -> str:
 def _epoch(found: _Found) -> str:
     from experiments.report.words import duration
 
-    medians = found.medians.get("scratchnet")
-    return duration(float(np.median(medians))) if medians else "n/a"
+    return "n/a" if math.isnan(found.seconds) else duration(found.seconds)
 
 
 def _settings(old: Trial, new: Trial) -> tuple[str, ...]:
@@ -353,12 +354,20 @@ def _machine(environment: Mapping[str, Any]) -> tuple[Any, Any]:
 
 
 def _tables(run: RunResult) -> Tables:
+    import pandas as pd
+
     from experiments.report.tables import Tables
 
     paths = {name: run.folder / f"{name}.csv" for name in _NEEDED}
-    if not all(path.exists() for path in paths.values()):
+    if not paths["trials"].exists():
         return run.tables
-    found = {name: read_table(path, _NEEDED[name]) for name, path in paths.items()}
+    found = {
+        # Of a run that was published, parts may be missing: nothing is known of them.
+        name: read_table(path, _NEEDED[name])
+        if path.exists()
+        else pd.DataFrame(columns=list(_NEEDED[name]))
+        for name, path in paths.items()
+    }
     unread = found["trials"][:0]
     return Tables(**found, epochs=unread, comparability=unread)
 

@@ -157,12 +157,18 @@ def load(specification: DatasetSpecification) -> Dataset:
             random_state=specification.split_seed,
             stratify=y if specification.stratify else None,
         )
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError, MemoryError) as error:
         # InvalidParameterError is a ValueError too.
-        raise DatasetError(f"{specification}: {' '.join(str(error).split())}") from None
+        reason = " ".join(str(error).split())
+        if "test_size" in reason:
+            reason += f" (test_fraction = {specification.test_fraction} is the plan's key for it)"
+        raise DatasetError(f"{specification}: {reason}") from None
     if specification.standardise:
         scaler = StandardScaler().fit(x_train)
         x_train, x_test = scaler.transform(x_train), scaler.transform(x_test)
+    largest = np.finfo(np.float32).max
+    if not all(np.all(np.abs(part) <= largest) for part in (x_train, x_test)):
+        raise DatasetError(f"{specification}: has inputs that float32 cannot hold, or no numbers")
     return Dataset(x_train, y_train, x_test, y_test, classes=int(np.max(y)) + 1)
 
 

@@ -102,6 +102,12 @@ class Trial:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
             raise PlanError(f"name = {self.name!r}; expected {_NAME_RULE}")
+        for layer in self.architecture.layers:
+            if not _NAME.fullmatch(layer.name):
+                raise PlanError(
+                    f"architecture: layer name = {layer.name!r}; expected {_NAME_RULE}, and in "
+                    "TensorFlow's scopes"
+                )
         check_choice("dtype", self.dtype, DTYPES)
         if self.batch_size is not None:
             _check_integer("batch_size", self.batch_size, 1, " or 'full'")
@@ -437,8 +443,8 @@ def _check_integer(field: str, value: object, least: int, alternative: str = "")
         raise PlanError(f"{field} = {value!r}; expected an integer >= {least}{alternative}")
 
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_NAME_RULE = "letters, digits, '.', '_' and '-', as it names files"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{,99}")
+_NAME_RULE = "at most 100 letters, digits, '.', '_' and '-', as it names files"
 
 
 def _nearest_plan(path: Path) -> str:

@@ -6,6 +6,7 @@ devices: neither Python's logging nor `contextlib.redirect_stderr` reaches that.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import tempfile
@@ -53,6 +54,8 @@ def start_keras(backend: str = "tensorflow") -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     # Without it JAX computes in float32 whatever it is given.
     os.environ.setdefault("JAX_ENABLE_X64", "1")
+    # As of functions that are traced again: a plan has many networks.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     with swallowed_stderr():
         import keras
 

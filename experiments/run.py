@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.arguments import positive_integer
+from experiments.arguments import named_path, positive_integer
 from experiments.exit_status import (
     ALL_WELL,
     BAD_INPUT,
@@ -24,6 +25,7 @@ from experiments.exit_status import (
 )
 
 if TYPE_CHECKING:
+    import pandas as pd
     from rich.progress import Progress
     from rich.table import Table
 
@@ -56,6 +58,23 @@ def _run(options: argparse.Namespace) -> int:
         print(f"experiments.run: {error}", file=sys.stderr)
         return BAD_INPUT
 
+    try:
+        return _work(plan, store, options)
+    except BrokenPipeError:
+        raise
+    except StoreError as error:
+        print(f"experiments.run: {error}", file=sys.stderr)
+    except OSError as error:
+        print(
+            f"experiments.run: {error.filename or store.folder}: cannot be written "
+            f"({error.strerror}); choose a folder with --out",
+            file=sys.stderr,
+        )
+    return BAD_INPUT
+
+
+def _work(plan: Plan, store: Store, options: argparse.Namespace) -> int:
+    """Run what is not finished yet, and write down what all trials showed."""
     _say_what_is_replaced(plan, store)
     interrupted = _run_trials(plan, store, jobs=options.jobs, fresh=options.fresh)
     results, crashes = _gather(plan, store)
@@ -96,7 +115,10 @@ def _parser() -> argparse.ArgumentParser:
         help="what to run (default: plans/article.toml of the project)",
     )
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="where results go (default: results/<plan's name>)"
+        "--out",
+        type=named_path,
+        metavar="DIR",
+        help="where results go (default: results/<plan's name>)",
     )
     parser.add_argument(
         "--jobs",
@@ -237,12 +259,18 @@ def _print_table(tables: Tables) -> None:
         ours, twin = (row[f"{side}_median_epoch_seconds"] * 1e3 for side in ("scratchnet", "keras"))
         table.add_row(
             row["trial"],
-            row["verdict"],
+            f"{row['verdict']}{_lost(row)}",
             f"{row['scratchnet_test_accuracy']:.3f} / {row['keras_test_accuracy']:.3f}",
             f"{ours:.3g} / {twin:.3g}",
             f"{row['speedup']:,.0f} x" if row["speedup"] >= 10 else f"{row['speedup']:.2f} x",
         )
     _print(table)
+
+
+def _lost(row: pd.Series) -> str:
+    """Say so where a training ended without a loss."""
+    losses = [row[f"{side}_final_loss"] for side in ("scratchnet", "keras")]
+    return "" if all(math.isfinite(loss) for loss in losses) else ", loss is nan"
 
 
 def _table(*columns: str) -> Table:

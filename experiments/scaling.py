@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -84,6 +86,7 @@ def measure_scaling(
     threads: int,
     on_point: Callable[[str], None],
     on_failure: Callable[[str], None],
+    time_limit: float = math.inf,
     run_job: RunJob | None = None,
 ) -> Iterator[ScalingPoint]:
     """Time every point of every axis in fresh processes, and weigh it in another.
@@ -94,6 +97,8 @@ def measure_scaling(
         For matrix products.
     on_point, on_failure
         Told what runs next, and what failed.
+    time_limit
+        Begin nothing after so many seconds.
     run_job
         By default `experiments.timing.run_process`.
 
@@ -102,8 +107,11 @@ def measure_scaling(
     ScalingPoint
         As they are measured.
     """
+    started = time.monotonic()
     for axis, values in AXES.items():
         for value in values:
+            if time.monotonic() - started > time_limit:
+                return
             place = f"{axis.replace('_', ' ')} {value}"
             on_point(place)
             try:

@@ -16,10 +16,12 @@ import hashlib
 import json
 import os
 import tempfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile, is_zipfile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +40,10 @@ FORMAT = 2
 
 class StoreError(Exception):
     """The folder of results cannot be written or read; the message is one line for the user."""
+
+
+_UNREADABLE = (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile, zlib.error)
+"""What reading a damaged result may raise."""
 
 
 class Store:
@@ -86,7 +92,8 @@ class Store:
         except (OSError, ValueError):
             # Not ours, or cut off by a full disk: the trial is run again.
             return False
-        return isinstance(table, dict) and table.get("origin") == self._origin
+        known = isinstance(table, dict) and table.get("origin") == self._origin
+        return known and is_zipfile(self.path(trial) / "arrays.npz")
 
     def save(self, result: TrialResult) -> None:
         """Write a finished trial."""
@@ -133,7 +140,7 @@ class Store:
             with np.load(self.path(trial) / "arrays.npz") as file:
                 arrays = {name: file[name] for name in file.files}
             return _result(trial, table, arrays)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except _UNREADABLE as error:
             raise StoreError(
                 f"{self.path(trial)}: cannot be read as a result ({error}); run with --fresh"
             ) from None

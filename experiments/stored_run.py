@@ -101,18 +101,17 @@ class StoredRun:
                 environment=environment,
             )
         statuses = _read_statuses(folder)
+        absent = [f"{name}.csv" for name in _COLUMNS if not (folder / f"{name}.csv").exists()]
+        finished = {t.name: t for t in plan.trials if statuses.get(t.name) == "finished"}
+        here = {} if absent else finished
         return cls(
             folder=folder,
             plan=plan,
-            results=TableResults(
-                folder, {t.name: t for t in plan.trials if statuses.get(t.name) == "finished"}
-            ),
+            results=TableResults(folder, here),
             missing={
-                trial.name: Missing(statuses[trial.name], "only the tables of this run are here")
-                if trial.name in statuses
-                else Missing(*_NOT_RUN)
+                trial.name: _why_not_here(statuses.get(trial.name), absent)
                 for trial in plan.trials
-                if statuses.get(trial.name) != "finished"
+                if trial.name not in here
             },
             environment=environment,
         )
@@ -172,10 +171,20 @@ def _why(trials: Path, trial: Trial) -> Missing | None:
     return Missing("crashed", summary, details.strip())
 
 
+def _why_not_here(status: str | None, absent: Sequence[str]) -> Missing:
+    """Return why a trial has no result in a folder that has tables at most."""
+    if status is None:
+        return Missing(*_NOT_RUN)
+    if status == "finished":
+        return Missing("not here", f"it finished; of its results {', '.join(absent)} are missing")
+    return Missing(status, "only the tables of this run are here")
+
+
 def _read_plan(folder: Path) -> Plan:
     path = folder / "plan.toml"
     if not folder.is_dir():
-        raise RunError(f"{folder}: no such folder; expected one that experiments.run left")
+        what = "not a folder" if folder.exists() else "no such folder"
+        raise RunError(f"{folder}: {what}; expected one that experiments.run left")
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
         # The plan was checked when it was run; its data need not be there any more.
@@ -207,11 +216,10 @@ def _read_environment(folder: Path) -> dict[str, Any]:
 
 
 def _read_statuses(folder: Path) -> dict[str, str]:
-    """Return the status of each trial by ``trials.csv``; empty where no tables are."""
-    tables = {name: folder / f"{name}.csv" for name in _COLUMNS}
-    if not all(path.exists() for path in tables.values()):
+    """Return the status of each trial by ``trials.csv``; empty where that is not."""
+    if not (folder / "trials.csv").exists():
         return {}
-    trials = read_table(tables["trials"], ("trial", "status"))
+    trials = read_table(folder / "trials.csv", ("trial", "status"))
     return dict(zip(trials["trial"].astype(str), trials["status"].astype(str), strict=True))
 
 
@@ -225,6 +233,10 @@ class TableResults(Results):
             return _result(trial, {table: parts[name] for table, parts in self._parts.items()})
         except KeyError:
             raise StoreError(f"{self.folder}: a table has no row of {name}") from None
+        except (ValueError, TypeError) as error:
+            raise StoreError(
+                f"{self.folder}: the tables' rows of {name} cannot be read ({error})"
+            ) from None
 
     @cached_property
     def _parts(self) -> dict[str, dict[Any, pd.DataFrame]]:

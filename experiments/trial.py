@@ -151,7 +151,8 @@ def run_trial(
     timing_budget
         Seconds to spend on timing epochs.
     """
-    with threadpool_limits(blas_threads(trial), user_api="blas"):
+    # A training that overflows says so in its curves.
+    with threadpool_limits(blas_threads(trial), user_api="blas"), np.errstate(all="ignore"):
         return _run(trial, on_progress, timing_budget)
 
 

@@ -55,7 +55,8 @@ class Optimizer(ABC):
                 if not isinstance(value, bool):
                     raise ArchitectureError(f"{field.name} = {value!r}; expected true or false")
                 continue
-            if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+            is_number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not is_number or not 0 <= value < np.inf:
                 raise ArchitectureError(f"{field.name} = {value!r}; expected a number >= 0")
             is_decay = field.name in ("momentum", "rho") or field.name.startswith("beta")
             if is_decay and not value < 1:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from experiments.checking.article_layout import Layout, layer_key, numbered_keys, read_layout, span
 from experiments.checking.article_parameters import ARGUMENTS, fit_parameters
 from experiments.checking.cases import Case, Point, dense_layers
-from experiments.checking.recorder import Recorder, StoppedError
+from experiments.checking.recorder import NotRecognisedError, Recorder, StoppedError
 from experiments.checking.reference import ACCURACY, LOSS, step_tensors
 from scratchnet.architecture import Architecture
 
@@ -66,10 +66,7 @@ class ArticleForm:
         drawn = self._call(recorder, "init_layers", {"architecture": table, "seed": 99})
         layout = read_layout(drawn, [entry["input_dim"] for entry in table])
         if layout is None:
-            recorder.note(
-                "init_layers",
-                "init_layers gives no dict with W1, b1 ... ; the article's is assumed",
-            )
+            self._assume_the_articles_layout(recorder, drawn, table)
             return
         self.layout = layout
         kernels = [np.asarray(drawn[layout.keys(i)[0]], np.float64) for i in range(len(table))]
@@ -85,6 +82,25 @@ class ArticleForm:
                 "init_layers draws weights that are all equal: the units of a layer then stay "
                 "equal forever; draw them at random, as np.random.randn(...) * 0.1",
             )
+
+    def _assume_the_articles_layout(
+        self, recorder: Recorder, drawn: Any, table: list[dict[str, Any]]
+    ) -> None:
+        """Note that the weights are not understood, unless that is how this code keeps them."""
+        roles = {"X": np.ones((table[0]["input_dim"], 1)), "params": drawn, "architecture": table}
+        try:
+            self._call(recorder, "full_forward_propagation", roles)
+        except StoppedError:
+            recorder.note(
+                "init_layers",
+                "init_layers gives no dict with W1, b1 ... ; the article's is assumed",
+            )
+            return
+        having = f" with {', '.join(map(str, drawn))}" if isinstance(drawn, Mapping) else ""
+        raise NotRecognisedError(
+            f"init_layers keeps the weights in a {type(drawn).__name__}{having}; expected a dict "
+            "with W1, b1, W2, b2 ... (keep them so, or write a class, see docs/check.md)"
+        )
 
     def take_step(self, case: Case, point: Point, recorder: Recorder, *, again: bool) -> None:
         """See `experiments.checking.forms.Form.take_step`."""
@@ -133,7 +149,8 @@ class ArticleForm:
         """
         original = self.module.init_layers
         params = self.layout.params(case.architecture, point.weights)
-        self.module.init_layers = lambda *_, **__: params  # type: ignore[attr-defined]
+        # Drawing them again in the middle must not hand out what was updated in place.
+        self.module.init_layers = lambda *_, **__: _copies(params)  # type: ignore[attr-defined]
         roles = {
             "X": self.layout.samples_across(point.x),
             "Y": self.layout.samples_across(point.y),
@@ -394,10 +411,10 @@ def _items(answer: Any) -> list[Any]:
 
 
 def _prediction_and_memory(answer: Any) -> tuple[Any, Any]:
-    """Find the last activation and the memory, in either order."""
+    """Find the last activation, and the memory in whatever form, in either order."""
     items = _items(answer)
-    arrays = [item for item in items if not isinstance(item, Mapping | list | str)]
-    others = [item for item in items if isinstance(item, Mapping | list)]
-    if not arrays and len(items) == 1 and isinstance(items[0], list):
-        return items[0], None
-    return (arrays[0] if arrays else None), (others[0] if others else None)
+    arrays = [item for item in items if isinstance(item, np.ndarray)] or items[:1]
+    others = [item for item in items if not isinstance(item, np.ndarray | str)]
+    memories = [item for item in others if isinstance(item, Mapping)] or others
+    memory = next((item for item in memories if item is not arrays[0]), None)
+    return arrays[0], memory

@@ -296,6 +296,17 @@ def _of_kernels() -> Iterator[Mistake]:
     yield entry(
         place, "transposed", "the gradient of the kernel is transposed", lambda at: at.right.T
     )
+    reshaped: tuple[Value, ...] = (
+        lambda at: at.right.T.reshape(at.right.shape),
+        # The same of a kernel that is (units, inputs).
+        lambda at: at.right.reshape(at.right.T.shape).T,
+    )
+    for value in reshaped:
+        sentence = (
+            "the gradient of the kernel is reshaped where it is to be transposed: its numbers "
+            "stand in the wrong places"
+        )
+        yield entry(place, "reshaped", sentence, value)
     yield entry(
         place,
         "input_not_activated",

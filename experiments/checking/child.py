@@ -34,8 +34,9 @@ from experiments.checking.cases import (
     SEVERAL_OUTPUTS,
     Case,
 )
-from experiments.checking.forms import Form, NotRecognisedError, recognise
+from experiments.checking.forms import Form, recognise
 from experiments.checking.recorder import (
+    NotRecognisedError,
     Problem,
     Recorder,
     StoppedError,
@@ -149,6 +150,9 @@ def examine(path: Path, name: str | None, send: Send, clock: Clock) -> None:
     try:
         clock.ring_at(1.0)
         form.prepare(recorder)
+    except NotRecognisedError as error:
+        send({"kind": "not_recognised", "sentence": str(error)}, {})
+        return
     except StoppedError as stopped:
         recorder.problems.append(stopped.problem)
     except TimeLimitError as error:

@@ -67,7 +67,7 @@ def conclude(
         (o for o in findings.observations if o.dtype != "longdouble"),
         key=lambda o: _GROUPS.index(o.group),
     )
-    unknown = _refused(observed)
+    unknown = _refused(observed, path.name)
     deciding = [o for o in observed if o.case.name not in unknown and o.group != "training"]
     remarks = dict(findings.notes)
     report.cases = _judge_all(deciding, report, remarks)
@@ -191,7 +191,8 @@ def _find_first(
     elif not problems:
         _look_at_training(report, observed, remarks)
     else:
-        report.diagnosis = Diagnosis(problems[0].code, problems[0].sentence)
+        case = "" if event is None else f" (in {event.observation.case.name})"
+        report.diagnosis = Diagnosis(problems[0].code, problems[0].sentence + case)
         report.first_divergence = _missing_tensor(problems[0], event)
 
 
@@ -266,10 +267,10 @@ def _missing_tensor(problem: Problem, verdict: CaseVerdict | None) -> Divergence
     )
 
 
-def _refused(observations: list[Observation]) -> dict[str, str]:
+def _refused(observations: list[Observation], file: str) -> dict[str, str]:
     """Return the cases that a network says it does not know, and what it does not know.
 
-    Nothing is refused if nothing else was answered.
+    Nothing is refused if nothing else was answered. What the user's file is called says nothing.
     """
     refused: dict[str, str] = {}
     for observation in observations:
@@ -278,7 +279,8 @@ def _refused(observations: list[Observation]) -> dict[str, str]:
         architecture = observation.case.architecture
         words = {architecture.loss, *(layer.activation for layer in dense_layers(architecture))}
         for problem in observation.problems[:1]:
-            named = sorted(word for word in words if word in problem.sentence)
+            said = problem.sentence.replace(file, "")
+            named = sorted(word for word in words if word in said)
             not_implemented = problem.error == "NotImplementedError"
             if not_implemented or (named and observation.group != "core"):
                 refused[observation.case.name] = ", ".join(named) or _unusual(observation.case)
@@ -306,16 +308,19 @@ def _found(findings: Findings, unknown: dict[str, str], report: Report) -> list[
     kept = [
         dtype
         for dtype in ("float32", "float64")
-        if any(
-            v.observation.dtype == dtype and dtype in v.observation.dtypes.values()
-            for v in report.cases
-        )
+        if any(v.observation.dtype == dtype and _keeps(v.observation) for v in report.cases)
     ]
-    if any(_LONGDOUBLE in o.dtypes.values() for o in report.longdouble.values()):
+    if any(_keeps(observation) for observation in report.longdouble.values()):
         kept.append("longdouble")
     if kept:
         lines.append(f"keeps the precision it is given: {', '.join(kept)}")
     return lines
+
+
+def _keeps(observation: Observation) -> bool:
+    """Whether every gradient has the precision that was given."""
+    dtypes = {d for key, d in observation.dtypes.items() if key.endswith("_gradient")}
+    return dtypes == {str(np.dtype(observation.dtype))}
 
 
 def _precision_remark(report: Report) -> dict[str, str]:
@@ -361,7 +366,9 @@ def _surroundings(findings: Findings, path: Path) -> dict[str, str]:
         first = next((line.strip() for line in text.splitlines() if line.strip()), "")[:50]
         remarks["printed"] = f"it prints while it runs ({count:,} bytes, kept away): {first!r} ..."
     if findings.slow:
-        remarks["slow"] = "the time was over before all cases had been tried"
+        remarks["slow"] = (
+            "the time was over before all cases had been tried; --seconds gives it more"
+        )
     if lines := _lines_with_is(path):
         remarks["is"] = (
             f"strings are compared with `is` in line {', '.join(map(str, lines))}, which is true "

@@ -89,7 +89,7 @@ def diagnose(verdicts: Sequence[CaseVerdict]) -> Diagnosis | None:
         or not_finite(main, first)
         or not_repeatable(main, first)
         or second_call(main, first)
-        or accuracy(main, first)
+        or accuracy(verdicts, first)
         or second_step(main, first)
     )
     if found is not None:

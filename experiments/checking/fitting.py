@@ -102,11 +102,18 @@ def _step(verdicts: Sequence[CaseVerdict], first: TensorVerdict) -> Diagnosis | 
     number = _fit(verdicts, first, lambda v: _weight(v, name), lambda v: -_right(v, gradient))
     rate = verdicts[0].observation.case.learning_rate
     if number is not None:
-        return Diagnosis(
-            "rate_ignored",
+        moves = (
             f"{name} moves by {number:.6g} times the gradient; expected {rate:g} times, the "
-            "learning rate",
+            "learning rate"
         )
+        moved = [_moved_by(other, first.key) for other in verdicts[1:]]
+        if any(n is not None and abs(n - number) > 1e-3 * abs(number) for n in moved):
+            return Diagnosis(
+                "step_scaled",
+                f"{moves}; in other cases by other numbers, as if the gradient were divided by its "
+                "size or cut to a length",
+            )
+        return Diagnosis("wrong_rate", moves)
     number = _fit(verdicts, first, lambda v: _right(v, first.name), lambda v: -_weight(v, name))
     if number is not None:
         return Diagnosis(
@@ -115,6 +122,16 @@ def _step(verdicts: Sequence[CaseVerdict], first: TensorVerdict) -> Diagnosis | 
             "no decay",
         )
     return None
+
+
+def _moved_by(verdict: CaseVerdict, key: str) -> float | None:
+    """Return how many times its gradient a weight moved, where it has moved so at all."""
+    if key not in verdict.observation.tensors:
+        return None
+    name = key.partition("|")[2]
+    moved = _weight(verdict, name.removesuffix("_updated")) - _ours(verdict, key)
+    number = ratio(moved, _right(verdict, gradient_of(name)))
+    return None if number is None else float(number)
 
 
 def _epsilon(verdict: CaseVerdict, first: TensorVerdict) -> Diagnosis | None:
@@ -137,6 +154,8 @@ def _epsilon(verdict: CaseVerdict, first: TensorVerdict) -> Diagnosis | None:
 def _decimals(verdict: CaseVerdict, first: TensorVerdict) -> Diagnosis | None:
     """Explain a tensor that was rounded to decimals."""
     right = _right(verdict, first.name)
+    if not np.any(_ours(verdict, first.key)):
+        return None
     for decimals in range(_MOST_DECIMALS + 1):
         if explained(verdict, first, np.round(right, decimals)):
             return Diagnosis("rounded", f"{first.spoken} is rounded to {decimals} decimals")
@@ -182,6 +201,8 @@ def _factor(verdicts: Sequence[CaseVerdict], first: TensorVerdict) -> Diagnosis 
     )
     if number is None:
         return None
+    if number == 0:
+        return Diagnosis("zero", f"{first.spoken} is all zero: never computed, or never stored")
     if _passed_back(verdicts[0], first, np.longdouble(number)):
         return Diagnosis(
             "factor", f"what every layer passes back is {number:.6g} times what it should be"

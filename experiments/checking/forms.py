@@ -14,15 +14,11 @@ from numpy.typing import NDArray
 
 from experiments.checking.article import ARTICLE_FUNCTIONS, ArticleForm
 from experiments.checking.cases import Case, Point, dense_layers
-from experiments.checking.recorder import Recorder
+from experiments.checking.recorder import NotRecognisedError, Recorder
 from experiments.checking.reference import LOSS
 from scratchnet.architecture import Architecture
 
 Array = NDArray[Any]
-
-
-class NotRecognisedError(ValueError):
-    """The module holds no network in either form; the message says what was looked for."""
 
 
 class Form(Protocol):

@@ -162,12 +162,20 @@ def _activations() -> Iterator[Mistake]:
         lambda at: activate(at.activation, np.maximum(at.z, 0)),
         "sigmoid tanh softmax",
     )
+    yield entry(
+        place,
+        "float16",
+        "it has no more digits than float16",
+        lambda at: at.right.astype(np.float16).astype(np.longdouble),
+    )
     for code, sentence, factor in (
         ("argument_sign", "the sign of its argument is wrong", -1.0),
         ("half_argument", "its argument is halved", 0.5),
         ("double_argument", "its argument is doubled", 2.0),
     ):
-        yield entry(place, code, sentence, _stretched(factor), "sigmoid tanh softmax")
+        # One of them may have it, and the others not.
+        for names in ("sigmoid tanh softmax", "sigmoid", "tanh", "softmax"):
+            yield entry(place, code, sentence, _stretched(factor), names)
 
 
 def _activated(name: str) -> Value:

@@ -11,9 +11,16 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from experiments.checking.judgement import CaseVerdict, TensorVerdict, follows, worst
+from experiments.checking.judgement import (
+    CaseVerdict,
+    TensorVerdict,
+    follows,
+    keys_in_order,
+    worst,
+)
 from experiments.checking.reference import reference
 from experiments.checking.report import Divergence, Report
+from scratchnet.architecture import Architecture
 
 _COLOURS = {
     "identical": "green",
@@ -156,7 +163,18 @@ def _rows(report: Report) -> dict[_Row, list[tuple[CaseVerdict, TensorVerdict]]]
             if tensor.step <= last:
                 row = _Row(tensor.step, tensor.layer, tensor.tensor)
                 rows.setdefault(row, []).append((verdict, tensor))
-    return rows
+    order = keys_in_order(max((v.observation.case.architecture for v in report.cases), key=_depth))
+    places = {key.partition("|")[2]: place for place, key in reversed(list(enumerate(order)))}
+
+    def place(row: _Row) -> tuple[int, int]:
+        name = f"{row.layer}/{row.tensor}" if row.layer else row.tensor
+        return row.step, places.get(name, len(places))
+
+    return {row: rows[row] for row in sorted(rows, key=place)}
+
+
+def _depth(architecture: Architecture) -> int:
+    return len(architecture.layers)
 
 
 def _word(report: Report, verdicts: list[tuple[CaseVerdict, TensorVerdict]]) -> str:
@@ -186,6 +204,9 @@ def _number(value: float | None) -> str:
 def _largest(tensors: list[TensorVerdict]) -> str:
     if any(t.index is None for t in tensors):
         return "shape"
+    if any(t.max_abs and not t.scale for t in tensors):
+        # Relative to nothing there is no number.
+        return "not 0"
     return _number(max((_relative(t.max_abs, t.scale) for t in tensors), default=None))
 
 

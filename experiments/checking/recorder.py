@@ -56,6 +56,10 @@ class Problem:
     error: str = ""
 
 
+class NotRecognisedError(ValueError):
+    """The module holds no network in either form; the message says what was looked for."""
+
+
 class StoppedError(Exception):
     """Nothing more can be learnt from a starting point."""
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from experiments.checking.fitting import gradient_of, ratio
 from experiments.checking.judgement import CaseVerdict, TensorVerdict, explained
 from experiments.checking.mistakes import Diagnosis
 from experiments.checking.reference import ACCURACY, LOSS
+
+Array = NDArray[Any]
 
 
 def transposed(verdict: CaseVerdict, first: TensorVerdict) -> Diagnosis | None:
@@ -154,21 +160,50 @@ def second_step(verdict: CaseVerdict, first: TensorVerdict) -> Diagnosis | None:
     )
 
 
-def accuracy(verdict: CaseVerdict, first: TensorVerdict) -> Diagnosis | None:
-    """Explain an accuracy."""
+def accuracy(verdicts: Sequence[CaseVerdict], first: TensorVerdict) -> Diagnosis | None:
+    """Explain an accuracy by what explains it in every case, also where it came out right."""
     if first.name != ACCURACY:
         return None
-    right = verdict.references[first.key.partition("|")[0]][ACCURACY]
-    m = verdict.observation.case.batch_size
+    m = verdicts[0].observation.case.batch_size
+    counted = f"it counts, and is not divided by the batch size ({m})"
     for code, sentence, value in (
-        ("complement", "it is the share of wrong predictions, not of right ones", 1 - right),
-        ("batch_size_missing", f"it counts, and is not divided by the batch size ({m})", m * right),
-        ("zero", "it is 0 whatever is predicted", 0 * right),
+        ("complement", "it is the share of wrong predictions, not of right ones", _complement),
+        ("batch_size_missing", counted, _count),
+        ("zero", "it is 0 whatever is predicted", lambda *_: 0.0),
+        ("one_class", "every sample is predicted to be of class 0", _share_of_class_0),
+        ("one_class", "every sample is predicted to be of class 1", _share_of_class_1),
     ):
-        if explained(verdict, first, value):
+        if all(
+            explained(v, tensor, np.asarray(value(v, v.references["0"][ACCURACY])))
+            for v in verdicts
+            for tensor in v.tensors
+            if tensor.key == f"0|{ACCURACY}"
+        ):
             return Diagnosis(code, f"the accuracy is off: {sentence}")
     return Diagnosis(
         "accuracy",
         "the accuracy is off: Keras counts a probability strictly above 0.5 as class 1, and the "
         "share of samples whose class is right",
     )
+
+
+def _complement(_: CaseVerdict, right: Array) -> Array:
+    return 1 - right
+
+
+def _count(verdict: CaseVerdict, right: Array) -> Array:
+    return verdict.observation.case.batch_size * right
+
+
+def _share_of_class_0(verdict: CaseVerdict, _: Array) -> Any:
+    return np.mean(_targets(verdict) == 0)
+
+
+def _share_of_class_1(verdict: CaseVerdict, _: Array) -> Any:
+    return np.mean(_targets(verdict) == 1)
+
+
+def _targets(verdict: CaseVerdict) -> Array:
+    observation = verdict.observation
+    targets: Array = observation.case.point(observation.dtype).y
+    return targets

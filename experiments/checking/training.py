@@ -66,7 +66,8 @@ def judge_training(
         ("not_updated", "the weights are those that it began with", path[0]),
         (
             "one_epoch",
-            "the weights are those of a single step, as if it returned too early",
+            "the weights are those of a single step, as if it returned too early, or drew its "
+            "weights anew in every epoch",
             path[1],
         ),
         ("epochs_off_by_one", f"it takes {TRAINED_EPOCHS - 1} steps", path[-3]),

@@ -59,6 +59,11 @@ def _report(options: argparse.Namespace) -> int:
 
     try:
         report = write_report(run, draw=options.plots)
+    except BrokenPipeError:
+        raise
+    except RunError as error:
+        print(f"experiments.report: {error}", file=sys.stderr)
+        return BAD_INPUT
     except OSError as error:
         print(
             f"experiments.report: {error.filename or options.run}: cannot be written "

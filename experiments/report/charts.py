@@ -100,7 +100,7 @@ def _difference() -> Any:
     )
     pointed = [
         alt.Tooltip("difference:Q", format=".2e"),
-        alt.Tooltip("envelope:Q", title="perturbed runs", format=".2e"),
+        alt.Tooltip("envelope:Q", title="one more perturbed run, at most", format=".2e"),
     ]
     return (
         alt.layer(envelope, difference, _pointer(base, pointed))

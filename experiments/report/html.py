@@ -285,7 +285,8 @@ def _libraries(found: Any) -> str:
     said = []
     for library in found if isinstance(found, Sequence) else []:
         name = " ".join(str(library[k]) for k in ("internal_api", "version") if library.get(k))
-        said.append(f"{name}, {library.get('num_threads', 'unknown')} threads")
+        count = library.get("num_threads", "unknown")
+        said.append(f"{name}, {count} thread{'' if count == 1 else 's'}")
     return "; ".join(said) or "none found"
 
 

@@ -324,7 +324,7 @@ def alternatives(
         f"{gap}. Verdict: {summary.free or 'none'}."
     )
     if "envelope" in data["curves"]:
-        said["difference"] += " A grey area shows how far one-ulp perturbed runs stray."
+        said["difference"] += " A grey area shows how far one more one-ulp perturbed run may stray."
     if summary.seconds is not None:
         both = " and ".join(
             f"{called} {words.duration(summary.seconds[side])}" for side, called in SIDES.items()

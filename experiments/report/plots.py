@@ -42,7 +42,8 @@ def drawn_beside(run: StoredRun, *, all_: bool = False) -> Iterator[Pictures]:
     Parameters
     ----------
     run
-        Finished or not. Pictures that an earlier report drew are removed.
+        Finished or not. Pictures that an earlier report drew are removed, except of trials whose
+        results are no longer here.
     all_
         Whether every trial has pictures, however many there are.
 
@@ -53,13 +54,13 @@ def drawn_beside(run: StoredRun, *, all_: bool = False) -> Iterator[Pictures]:
     """
     folder = run.folder / "plots"
     folder.mkdir(parents=True, exist_ok=True)
-    for earlier in [*folder.glob("*.png"), *folder.glob("*.svg")]:
-        earlier.unlink()
     most = None if all_ or len(run.plan.trials) <= FEW else SOME
     pictured = [trial for trial in run.plan.trials if trial.name in run.results][:most]
     found = [_shown(trial, run.results) for trial in pictured]
     shown = [one for one in found if one is not None]
     trials = [one.trial for one in shown]
+    if shown:
+        _remove_earlier(folder, kept=[t.name for t in run.plan.trials if t.name in run.missing])
     processes = min(os.cpu_count() or 1, 1 + len(trials) // _SHARE)
     # The block makes the page meanwhile, so this process has less time for pictures.
     own = len(trials) if processes == 1 else max(0, (len(trials) + _PAGE) // processes - _PAGE)
@@ -72,6 +73,13 @@ def drawn_beside(run: StoredRun, *, all_: bool = False) -> Iterator[Pictures]:
         _draw_trials(run.results, trials[:own], folder)
         _draw_together(shown, folder)
         rest()
+
+
+def _remove_earlier(folder: Path, kept: Sequence[str]) -> None:
+    names = tuple(f"{name}-{picture}" for name in kept for picture in PICTURES)
+    for earlier in [*folder.glob("*.png"), *folder.glob("*.svg")]:
+        if earlier.stem not in names:
+            earlier.unlink()
 
 
 def existing_plots(run: StoredRun) -> Pictures:

@@ -65,6 +65,8 @@ class Summary:
         By side; seconds are the median per epoch.
     curve_gap
         Largest distance of the two training losses.
+    last_number
+        The last epoch before either training loss is no number any more; None if it never is.
     speed
         None where nothing was timed.
     """
@@ -93,6 +95,7 @@ class Summary:
     final_loss: Mapping[str, float] | None = None
     seconds: Mapping[str, float] | None = None
     curve_gap: float = math.nan
+    last_number: int | None = None
     speed: Speed | None = None
 
     @property
@@ -142,8 +145,15 @@ def summarize_trial(trial: Trial, result: TrialResult | None, status: str = "fin
         final_loss=_last(result, "loss"),
         seconds=_median_seconds(result.seconds_per_epoch),
         curve_gap=_largest(row.max_abs for row in free if row.tensor == "loss"),
+        last_number=_last_number(result),
         speed=speed(result.seconds_per_epoch),
     )
+
+
+def _last_number(result: TrialResult) -> int | None:
+    pairs = zip(result.scratchnet.loss, result.keras.loss, strict=False)
+    finite = [math.isfinite(ours) and math.isfinite(twin) for ours, twin in pairs]
+    return finite.index(False) if False in finite else None
 
 
 def first_divergence(rows: Sequence[ParityRow]) -> ParityRow | None:

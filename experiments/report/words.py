@@ -120,6 +120,14 @@ def _learns(finished: Sequence[Summary]) -> Answer:
         f"over {span} {unit}"
     )
     sentence += f", in {chaos} of them as far as rounding grows." if chaos else "."
+    ended = [summary for summary in judged if summary.last_number is not None]
+    if ended:
+        names = ", ".join(summary.name for summary in ended[:3])
+        more = f" and {len(ended) - 3} more" if len(ended) > 3 else ""
+        sentence += (
+            f" In {names}{more} the loss is no number (nan or infinite) before the training ends: "
+            "there is nothing to compare from then on."
+        )
     sentence += _accuracies(judged)
     if apart:
         names = ", ".join(summary.name for summary in apart[:3])
@@ -190,6 +198,11 @@ def trial_sentences(summary: Summary) -> list[tuple[str, str]]:
         if summary.curve_gap > 0:
             said += f", at most {quantity(summary.curve_gap)}"
         said += "."
+        if summary.last_number is not None:
+            said += (
+                f" From epoch {summary.last_number + 1:,} on the loss is no number (nan or "
+                "infinite), and says nothing."
+            )
         if summary.test_accuracy is not None:
             ours, twin = (summary.test_accuracy[side] for side in IMPLEMENTATIONS)
             said += f" Test accuracy is {ours:.3f} here and {twin:.3f} in Keras."

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 
@@ -116,6 +118,10 @@ def test_a_wrong_field_is_named(table, words):
         ("blobs", {"n_samples": 4, "centers": 3}, "blobs(n_samples=4, centers=3"),
         ("xor", {"n_samples": -3}, "n_samples = -3"),
         ("spirals", {"arms": 1}, "arms = 1"),
+        ("spirals", {"arms": 10**30}, "spirals("),
+        ("moons", {"noise": 1e308}, "float32 cannot hold"),
+        ("xor", {"noise": math.inf}, "float32 cannot hold"),
+        ("moons", {"n_samples": 4}, "test_fraction = 0.2 is the plan's key"),
     ],
 )
 def test_a_value_that_the_generator_refuses_is_reported_in_one_line(name, parameters, words):

@@ -167,6 +167,7 @@ def test_a_mistake_is_one_line_that_names_file_place_value_and_advice(line, word
         ('name = "moons", n', 'name = "moon", n', "did you mean 'moons'?"),
         ("n_samples", "n_sample", "did you mean 'n_samples'?"),
         ('name = "blobs"\n', 'name = "blo/bs"\n', "names files"),
+        ('name = "blobs"\n', f'name = "{"b" * 101}"\n', "at most 100 letters"),
         ('name = "blobs"\n', 'name = "moons"\noptimizer = "sgd"\n', "Cannot overwrite"),
         ("numpy_test", "nunpy_test", "did you mean 'numpy_test_accuracy'?"),
         ("[[trials]]", "[[trial]]", "did you mean 'trials'?"),
@@ -222,3 +223,13 @@ def test_a_wrong_override_is_named(override, words, write):
         load_plan(write(PLAN), [override])
     assert words in str(caught.value)
     assert override in str(caught.value)
+
+
+def test_a_layer_may_be_named_as_tensorflow_takes_it(write):
+    layers = 'layers = [{ type = "dense", units = 1, name = "ün b", activation = "sigmoid" }]'
+    architecture = f'{{ input_shape = [2], loss = "binary_crossentropy", {layers} }}'
+    path = write(
+        f'[[trials]]\nname = "a"\ndataset = "moons"\nepochs = 1\noptimizer = "sgd"\narchitecture = {architecture}\n'
+    )
+    with pytest.raises(PlanError, match="layer name = 'ün b'; expected"):
+        load_plan(path)

@@ -2,9 +2,11 @@ import shutil
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from experiments.results import RunResult
+from experiments.store import StoreError
 from experiments.stored_run import RunError, StoredRun
 
 
@@ -75,3 +77,30 @@ def test_what_is_no_run_is_refused_in_one_line(small_run, tmp_path, spoil, words
     with pytest.raises(RunError, match=words) as caught:
         StoredRun.load(copy)
     assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.fixture
+def published(small_run, tmp_path):
+    """A folder with a run's plan and tables, and nothing else."""
+    folder = tmp_path / "published"
+    folder.mkdir()
+    shutil.copy(small_run / "plan.toml", folder)
+    for name, table in vars(RunResult.load(small_run).tables).items():
+        table.to_csv(folder / f"{name}.csv", index=False)
+    return folder
+
+
+def test_a_published_run_says_which_of_its_tables_are_missing(published):
+    (published / "parity.csv").unlink()
+    missing = StoredRun.load(published).missing
+    assert missing["moons"].status == "not here"
+    assert "parity.csv" in missing["moons"].reason
+    assert missing["table"].status == "crashed"
+
+
+def test_tables_that_hold_nonsense_are_refused(published):
+    path = published / "trials.csv"
+    table = pd.read_csv(path).astype({"parameters": str}).assign(parameters="many")
+    table.to_csv(path, index=False)
+    with pytest.raises(StoreError, match="rows of moons cannot be read"):
+        StoredRun.load(published).results["moons"]

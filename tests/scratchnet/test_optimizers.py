@@ -180,6 +180,7 @@ def test_defaults_are_those_of_keras(name):
         ({"name": "sgd", "learning_rate": -0.1}, "learning_rate = -0.1; expected a number >= 0"),
         ({"name": "sgd", "learning_rate": "0.1"}, "learning_rate = '0.1'"),
         ({"name": "sgd", "learning_rate": float("nan")}, "learning_rate = nan"),
+        ({"name": "sgd", "learning_rate": float("inf")}, "learning_rate = inf"),
         ({"name": "sgd", "learning_rate": True}, "learning_rate = True"),
         ({"name": "sgd", "momentum": 1.0}, r"momentum = 1.0; expected a number in \[0, 1\)"),
         ({"name": "sgd", "nesterov": 1}, "nesterov = 1; expected true or false"),

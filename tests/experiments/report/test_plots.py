@@ -1,5 +1,6 @@
 """The pictures: which there are, and what stands on them."""
 
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
@@ -7,6 +8,7 @@ from PIL import Image
 
 from experiments.report import plots
 from experiments.results import RunResult
+from experiments.stored_run import Missing
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -91,3 +93,19 @@ def test_of_many_trials_only_some_have_pictures(folder, monkeypatch):
     assert plots.existing_plots(run)["blobs"] == {}
     draw(run, all_=True)
     assert list(plots.existing_plots(run)["blobs"]) == ["curves"]
+
+
+def test_pictures_that_cannot_be_drawn_again_stay(folder):
+    run = RunResult.load(folder)
+    draw(run)
+    picture = folder / "plots" / "wrong-curves.png"
+    picture.write_bytes(b"of an earlier run")
+    lost = replace(
+        run,
+        results={"blobs": run.results["blobs"]},
+        missing={"wrong": Missing("not here", "its tables are missing")},
+    )
+    draw(lost)
+    assert picture.read_bytes() == b"of an earlier run"
+    draw(run)
+    assert picture.read_bytes() != b"of an earlier run"
