@@ -96,7 +96,7 @@ def _draw_difference(axes: Axes, result: TrialResult, unit: str) -> None:
             _positive(width[: len(gap)]),
             color="#c9cfd5",
             linewidth=0,
-            label="one more one-ulp perturbed run may stray so far",
+            label="rounding may reach so far",
         )
     # Points, because epochs of equal losses leave gaps that would hide a lone difference.
     axes.plot(epochs, _positive(gap), ".", color="#222222", markersize=2, label="of training loss")

@@ -228,8 +228,7 @@ def test_a_wrong_override_is_named(override, words, write):
 def test_a_layer_may_be_named_as_tensorflow_takes_it(write):
     layers = 'layers = [{ type = "dense", units = 1, name = "ün b", activation = "sigmoid" }]'
     architecture = f'{{ input_shape = [2], loss = "binary_crossentropy", {layers} }}'
-    path = write(
-        f'[[trials]]\nname = "a"\ndataset = "moons"\nepochs = 1\noptimizer = "sgd"\narchitecture = {architecture}\n'
-    )
+    settings = 'name = "a"\ndataset = "moons"\nepochs = 1\noptimizer = "sgd"\n'
+    path = write(f"[[trials]]\n{settings}architecture = {architecture}\n")
     with pytest.raises(PlanError, match="layer name = 'ün b'; expected"):
         load_plan(path)
