@@ -19,7 +19,7 @@ OUTPUT_CLOSED = 141
 
 
 def unless_interrupted(run: Callable[[], int]) -> int:
-    """Return the exit status of a command, or say that the user interrupted it."""
+    """Return the exit status of a command, also where an interrupt or its output ends it."""
     try:
         status = run()
         # What cannot be written shows here, and not when Python has already said goodbye.
@@ -29,8 +29,7 @@ def unless_interrupted(run: Callable[[], int]) -> int:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        # Python would try to write the rest once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return OUTPUT_CLOSED
     except SystemExit as end:
         # How rich takes it.
@@ -41,5 +40,10 @@ def unless_interrupted(run: Callable[[], int]) -> int:
         if error.errno != errno.ENOSPC:
             raise
         print(f"the output cannot be written: {error.strerror}", file=sys.stderr)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return BAD_INPUT
+
+
+def _drop_output() -> None:
+    # Python would try to write the rest once more at its end.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -25,7 +25,6 @@ from experiments.exit_status import (
 )
 
 if TYPE_CHECKING:
-    import pandas as pd
     from rich.progress import Progress
     from rich.table import Table
 
@@ -251,26 +250,23 @@ def _print_plan(plan: Plan) -> None:
 
 def _print_table(tables: Tables) -> None:
     """Print the results in short; of two figures scratchnet's is first, Keras's second."""
+    from experiments.epoch_seconds import IMPLEMENTATIONS
+
     table = _table("trial", "verdict", "test accuracy", "ms per epoch", "faster")
     for _, row in tables.trials.iterrows():
         if row["status"] != "finished":
             table.add_row(row["trial"], row["status"])
             continue
-        ours, twin = (row[f"{side}_median_epoch_seconds"] * 1e3 for side in ("scratchnet", "keras"))
+        ours, twin = (row[f"{side}_median_epoch_seconds"] * 1e3 for side in IMPLEMENTATIONS)
+        has_loss = all(math.isfinite(row[f"{side}_final_loss"]) for side in IMPLEMENTATIONS)
         table.add_row(
             row["trial"],
-            f"{row['verdict']}{_lost(row)}",
+            row["verdict"] if has_loss else f"{row['verdict']}, loss is nan",
             f"{row['scratchnet_test_accuracy']:.3f} / {row['keras_test_accuracy']:.3f}",
             f"{ours:.3g} / {twin:.3g}",
             f"{row['speedup']:,.0f} x" if row["speedup"] >= 10 else f"{row['speedup']:.2f} x",
         )
     _print(table)
-
-
-def _lost(row: pd.Series) -> str:
-    """Say so where a training ended without a loss."""
-    losses = [row[f"{side}_final_loss"] for side in ("scratchnet", "keras")]
-    return "" if all(math.isfinite(loss) for loss in losses) else ", loss is nan"
 
 
 def _table(*columns: str) -> Table:

@@ -39,8 +39,6 @@ _FEW_DIGITS = 2.0**-38
 _AS_IN_SINGLE = 2.0**-14
 """Half of what lies between float32 and float64, which scatter by 2^-29 of each other."""
 
-_LONGDOUBLE = str(np.dtype(np.longdouble))
-
 
 def conclude(
     findings: Findings,

@@ -20,7 +20,6 @@ from experiments.checking.judgement import (
 )
 from experiments.checking.reference import reference
 from experiments.checking.report import Divergence, Report
-from scratchnet.architecture import Architecture
 
 _COLOURS = {
     "identical": "green",
@@ -156,25 +155,21 @@ def _rows(report: Report) -> dict[_Row, list[tuple[CaseVerdict, TensorVerdict]]]
     The second step is shown only where the first divergence is in it.
     """
     rows: dict[_Row, list[tuple[CaseVerdict, TensorVerdict]]] = {}
-    deepest = max(report.cases, key=lambda v: len(v.tensors))
     last = report.first_divergence.step if report.first_divergence is not None else 0
-    for verdict in [deepest, *(v for v in report.cases if v is not deepest)]:
+    for verdict in report.cases:
         for tensor in verdict.tensors:
             if tensor.step <= last:
                 row = _Row(tensor.step, tensor.layer, tensor.tensor)
                 rows.setdefault(row, []).append((verdict, tensor))
-    order = keys_in_order(max((v.observation.case.architecture for v in report.cases), key=_depth))
-    places = {key.partition("|")[2]: place for place, key in reversed(list(enumerate(order)))}
+    architectures = [verdict.observation.case.architecture for verdict in report.cases]
+    deepest = max(architectures, key=lambda architecture: len(architecture.layers))
+    order = [key.partition("|")[2] for key in keys_in_order(deepest)]
 
     def place(row: _Row) -> tuple[int, int]:
         name = f"{row.layer}/{row.tensor}" if row.layer else row.tensor
-        return row.step, places.get(name, len(places))
+        return row.step, order.index(name) if name in order else len(order)
 
     return {row: rows[row] for row in sorted(rows, key=place)}
-
-
-def _depth(architecture: Architecture) -> int:
-    return len(architecture.layers)
 
 
 def _word(report: Report, verdicts: list[tuple[CaseVerdict, TensorVerdict]]) -> str:

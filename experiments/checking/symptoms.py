@@ -6,14 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from experiments.checking.fitting import gradient_of, ratio
 from experiments.checking.judgement import CaseVerdict, TensorVerdict, explained
 from experiments.checking.mistakes import Diagnosis
 from experiments.checking.reference import ACCURACY, LOSS
-
-Array = NDArray[Any]
 
 
 def transposed(verdict: CaseVerdict, first: TensorVerdict) -> Diagnosis | None:
@@ -167,11 +164,23 @@ def accuracy(verdicts: Sequence[CaseVerdict], first: TensorVerdict) -> Diagnosis
     m = verdicts[0].observation.case.batch_size
     counted = f"it counts, and is not divided by the batch size ({m})"
     for code, sentence, value in (
-        ("complement", "it is the share of wrong predictions, not of right ones", _complement),
-        ("batch_size_missing", counted, _count),
+        (
+            "complement",
+            "it is the share of wrong predictions, not of right ones",
+            lambda _, right: 1 - right,
+        ),
+        ("batch_size_missing", counted, lambda v, right: v.observation.case.batch_size * right),
         ("zero", "it is 0 whatever is predicted", lambda *_: 0.0),
-        ("one_class", "every sample is predicted to be of class 0", _share_of_class_0),
-        ("one_class", "every sample is predicted to be of class 1", _share_of_class_1),
+        (
+            "one_class",
+            "every sample is predicted to be of class 0",
+            lambda v, _: _share_of_class(v, 0),
+        ),
+        (
+            "one_class",
+            "every sample is predicted to be of class 1",
+            lambda v, _: _share_of_class(v, 1),
+        ),
     ):
         if all(
             explained(v, tensor, np.asarray(value(v, v.references["0"][ACCURACY])))
@@ -187,23 +196,6 @@ def accuracy(verdicts: Sequence[CaseVerdict], first: TensorVerdict) -> Diagnosis
     )
 
 
-def _complement(_: CaseVerdict, right: Array) -> Array:
-    return 1 - right
-
-
-def _count(verdict: CaseVerdict, right: Array) -> Array:
-    return verdict.observation.case.batch_size * right
-
-
-def _share_of_class_0(verdict: CaseVerdict, _: Array) -> Any:
-    return np.mean(_targets(verdict) == 0)
-
-
-def _share_of_class_1(verdict: CaseVerdict, _: Array) -> Any:
-    return np.mean(_targets(verdict) == 1)
-
-
-def _targets(verdict: CaseVerdict) -> Array:
+def _share_of_class(verdict: CaseVerdict, number: int) -> Any:
     observation = verdict.observation
-    targets: Array = observation.case.point(observation.dtype).y
-    return targets
+    return np.mean(observation.case.point(observation.dtype).y == number)

@@ -122,19 +122,21 @@ def _learns(finished: Sequence[Summary]) -> Answer:
     sentence += f", in {chaos} of them as far as rounding grows." if chaos else "."
     ended = [summary for summary in judged if summary.last_number is not None]
     if ended:
-        names = ", ".join(summary.name for summary in ended[:3])
-        more = f" and {len(ended) - 3} more" if len(ended) > 3 else ""
         sentence += (
-            f" In {names}{more} the loss is no number (nan or infinite) before the training ends: "
-            "there is nothing to compare from then on."
+            f" In {_names(ended)} the loss is no number (nan or infinite) before the training "
+            "ends: there is nothing to compare from then on."
         )
     sentence += _accuracies(judged)
     if apart:
-        names = ", ".join(summary.name for summary in apart[:3])
-        more = f" and {len(apart) - 3} more" if len(apart) > 3 else ""
-        sentence += f" The curves of {names}{more} part further than rounding carries them."
+        sentence += f" The curves of {_names(apart)} part further than rounding carries them."
         return Answer(question, "No", sentence, False)
     return Answer(question, "Yes", sentence, True)
+
+
+def _names(summaries: Sequence[Summary]) -> str:
+    """Name the first three, and count the others."""
+    names = ", ".join(summary.name for summary in summaries[:3])
+    return names + (f" and {len(summaries) - 3} more" if len(summaries) > 3 else "")
 
 
 def _accuracies(judged: Sequence[Summary]) -> str:

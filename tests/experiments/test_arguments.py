@@ -1,8 +1,9 @@
 import argparse
+from pathlib import Path
 
 import pytest
 
-from experiments.arguments import positive_integer
+from experiments.arguments import named_path, positive_integer, seed
 
 
 def test_a_whole_number_above_0_is_read():
@@ -13,3 +14,16 @@ def test_a_whole_number_above_0_is_read():
 def test_anything_else_is_refused_with_what_was_expected(text):
     with pytest.raises(argparse.ArgumentTypeError, match="expected a positive integer"):
         positive_integer(text)
+
+
+def test_a_path_needs_a_name():
+    assert named_path("results") == Path("results")
+    with pytest.raises(argparse.ArgumentTypeError, match="expected the name of a folder"):
+        named_path("")
+
+
+def test_a_seed_fits_into_32_bits():
+    assert [seed(text) for text in ("0", "4294967295")] == [0, 2**32 - 1]
+    for text in ("-1", "4294967296", "x"):
+        with pytest.raises(argparse.ArgumentTypeError, match="from 0 to 2"):
+            seed(text)
