@@ -18,13 +18,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.exit_status import ALL_WELL, BAD_INPUT, CRASHED, DIVERGENT, unless_interrupted
+from experiments.runtime.exit_status import ALL_WELL, BAD_INPUT, CRASHED, DIVERGENT, unless_interrupted
 
 if TYPE_CHECKING:
     from experiments.parity.pair import Pair, PairJudgement
     from experiments.parity.trace import Snapshot
     from experiments.plan import Plan, Trial
-    from experiments.processes import WorkerPool
+    from experiments.runtime.processes import WorkerPool
     from scratchnet.network import StepTrace
 
 PROJECT = Path(__file__).parent.parent
@@ -148,7 +148,7 @@ class Processes:
     ) -> list[dict[str, StepTrace]]:
         """Let implementations take the same steps: for each step, the traces by name."""
         from experiments.parity.pair import SCRATCHNET, trace_scratchnet
-        from experiments.processes import completed
+        from experiments.runtime.processes import completed
 
         waiting = {
             self._pool(name).submit(keras_traces, name, trial, starts): name
@@ -162,8 +162,8 @@ class Processes:
         return [{name: steps[i] for name, steps in found.items()} for i in range(len(starts))]
 
     def _pool(self, backend: str) -> WorkerPool:
-        from experiments.processes import worker_processes
-        from experiments.quiet import start_keras
+        from experiments.runtime.processes import worker_processes
+        from experiments.runtime.keras_start import start_keras
 
         if backend not in self._pools:
             pool = worker_processes(1, start_keras, backend)

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from experiments.arguments import seed
-from experiments.exit_status import (
+from experiments.runtime.arguments import seed
+from experiments.runtime.exit_status import (
     ALL_WELL,
     BAD_INPUT,
     CRASHED,
@@ -181,7 +181,7 @@ def _run_studies(options: argparse.Namespace, out: Path, threads: int) -> int:
     from dataclasses import asdict
 
     from experiments.crossover import MapPoint, measure_map
-    from experiments.environment import describe_environment
+    from experiments.runtime.machine import describe_environment
     from experiments.report import bench as report
     from experiments.scaling import ScalingPoint, fit_growth, measure_scaling
 
@@ -241,7 +241,7 @@ def _collect(
     """Return everything measured, as plain data."""
     from dataclasses import asdict
 
-    from experiments.environment import describe_environment
+    from experiments.runtime.machine import describe_environment
     from experiments.regression import changes
     from experiments.report.bench import comparison_table, implementation_table
     from experiments.timing import timing_table

@@ -15,7 +15,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.exit_status import ALL_WELL, BAD_INPUT, DIVERGENT, unless_interrupted
+from experiments.runtime.exit_status import ALL_WELL, BAD_INPUT, DIVERGENT, unless_interrupted
 
 DEFAULT_SECONDS = 10.0
 """What the user's code may take; with Keras's start beside it the whole stays under 20 seconds."""
@@ -57,7 +57,7 @@ def _check(network: str, seconds: float, *, as_json: bool) -> int:
     # Imported here so that --help starts at once.
     from experiments.checking.conclusion import conclude
     from experiments.checking.process import UserProcess
-    from experiments.quiet import start_keras
+    from experiments.runtime.keras_start import start_keras
 
     began = time.monotonic()
     process = UserProcess(path, name, seconds)

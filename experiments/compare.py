@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.exit_status import ALL_WELL, BAD_INPUT, REGRESSED, unless_interrupted
+from experiments.runtime.exit_status import ALL_WELL, BAD_INPUT, REGRESSED, unless_interrupted
 
 if TYPE_CHECKING:
     from experiments.comparison import RunComparison

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.epoch_seconds import IMPLEMENTATIONS
 from experiments.plan import Trial
-from experiments.ratios import Comparison, compare_runs
+from experiments.trials.ratios import Comparison, compare_runs
 from experiments.results import RunResult
 from experiments.stored_run import RunError, read_table
 

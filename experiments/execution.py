@@ -11,7 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 
 from experiments.plan import Trial
-from experiments.processes import completed, worker_processes
+from experiments.runtime.processes import completed, worker_processes
 from experiments.store import Store
 
 OnDone = Callable[[Trial, bool], None]
@@ -81,7 +81,7 @@ def attempt(
     trial: Trial, store: Store, on_progress: Callable[[str, float], None] = lambda *_: None
 ) -> bool:
     """Run one trial, store its result or its traceback, and say whether it finished."""
-    from experiments.quiet import start_keras
+    from experiments.runtime.keras_start import start_keras
     from experiments.trial import run_trial
 
     try:

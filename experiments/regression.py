@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from experiments.peers import OURS
-from experiments.ratios import MINIMUM_PAIRS, Comparison, compare_runs
+from experiments.trials.ratios import MINIMUM_PAIRS, Comparison, compare_runs
 
 EQUIVALENCE = 0.05
 """A change this small is none: one program's time shifts by as much from one day to the next."""

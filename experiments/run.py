@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.arguments import named_path, positive_integer
-from experiments.exit_status import (
+from experiments.runtime.arguments import named_path, positive_integer
+from experiments.runtime.exit_status import (
     ALL_WELL,
     BAD_INPUT,
     CRASHED,
@@ -215,7 +215,7 @@ def _gather(plan: Plan, store: Store) -> tuple[Mapping[str, TrialResult], dict[s
 def _write_tables(
     plan: Plan, store: Store, results: Mapping[str, TrialResult], statuses: Mapping[str, str]
 ) -> Tables:
-    from experiments.environment import describe_environment
+    from experiments.runtime.machine import describe_environment
     from experiments.report.tables import build_tables
 
     tables = build_tables(plan.trials, results, statuses)

@@ -24,7 +24,7 @@ import numpy as np
 
 from experiments import equality
 from experiments.peers import OURS, PEERS, Peer
-from experiments.ratios import Comparison, compare, settled
+from experiments.trials.ratios import Comparison, compare, settled
 from experiments.workloads import Workload
 
 SEGMENTS = 5

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from experiments.beside import beside
+from experiments.runtime.beside import beside
 from experiments.comparability import (
     Comparability,
     Settings,

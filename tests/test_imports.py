@@ -20,7 +20,7 @@ FORBIDDEN = {
 }
 COMMANDS_WITH_HELP = {"run", "check", "bench", "compare", "fuzz", "report"}
 # It starts Keras, inside a function, to swallow what it writes meanwhile.
-STARTS_KERAS = "experiments/quiet.py"
+STARTS_KERAS = "experiments/runtime/keras_start.py"
 
 
 def title(path):

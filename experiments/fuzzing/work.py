@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from experiments.fuzzing.results import CaseResult
-from experiments.processes import completed, worker_processes
+from experiments.runtime.processes import completed, worker_processes
 
 if TYPE_CHECKING:
     from experiments.fuzzing.judge import Judge
@@ -73,7 +73,7 @@ def workers(jobs: int, backend: str) -> Iterator[Run]:
 def _start(backend: str) -> None:
     import warnings
 
-    from experiments.quiet import start_keras
+    from experiments.runtime.keras_start import start_keras
 
     # A softmax of one unit is of little use, and among the cases.
     warnings.filterwarnings("ignore", "You are using a softmax")

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from experiments.exit_status import ALL_WELL, MISJUDGED, unless_interrupted
+from experiments.runtime.exit_status import ALL_WELL, MISJUDGED, unless_interrupted
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,7 +31,7 @@ def _judge(*, show_all: bool) -> int:
     from experiments.mutants.catalogue import MISTAKES, VARIANTS
     from experiments.mutants.judging import judge_all
     from experiments.mutants.rates import markdown
-    from experiments.quiet import start_keras
+    from experiments.runtime.keras_start import start_keras
 
     start_keras()
     mistakes, variants = judge_all(MISTAKES), judge_all(VARIANTS)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.exit_status import ALL_WELL, BAD_INPUT, unless_interrupted
+from experiments.runtime.exit_status import ALL_WELL, BAD_INPUT, unless_interrupted
 
 PROJECT = Path(__file__).parents[2]
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from experiments.crossover import MapPoint
 from experiments.peers import OURS, PEERS
-from experiments.ratios import instabilities
+from experiments.trials.ratios import instabilities
 from experiments.scaling import Growth, ScalingPoint
 from experiments.store import whole_file
 from experiments.timing import Cell, ProcessTiming

@@ -17,7 +17,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from experiments.beside import beside
+from experiments.runtime.beside import beside
 from experiments.plan import Trial
 from experiments.report import words
 from experiments.report.across import across_data

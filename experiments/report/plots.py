@@ -11,7 +11,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 
-from experiments.beside import beside
+from experiments.runtime.beside import beside
 from experiments.epoch_seconds import EpochSeconds
 from experiments.plan import Trial
 from experiments.report.part import load_result

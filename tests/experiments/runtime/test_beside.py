@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 
-from experiments.beside import beside
+from experiments.runtime.beside import beside
 
 
 def test_results_come_back_in_order_from_other_processes():

@@ -34,7 +34,7 @@ def beside(works: Sequence[Callable[[], T]]) -> Iterator[Callable[[], list[T]]]:
     """
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", "from experiments.beside import serve; serve()"],
+            [sys.executable, "-c", "from experiments.runtime.beside import serve; serve()"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             # A key that interrupts this process is not for that one.

@@ -9,7 +9,7 @@ from concurrent.futures import Future
 
 import pytest
 
-from experiments.processes import completed, worker_processes
+from experiments.runtime.processes import completed, worker_processes
 
 
 def _interrupt_this_process():

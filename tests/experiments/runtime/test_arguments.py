@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.arguments import named_path, positive_integer, seed
+from experiments.runtime.arguments import named_path, positive_integer, seed
 
 
 def test_a_whole_number_above_0_is_read():

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from experiments import ratios
+from experiments.trials import ratios
 
 # Seconds per epoch of scratchnet on notebook/full/sgd in one process after another, on two cores
 # that other programs used heavily (busy) or little (quiet): medians of `experiments.timing`.

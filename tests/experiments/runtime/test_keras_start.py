@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from experiments.quiet import start_keras, swallowed_stderr
+from experiments.runtime.keras_start import start_keras, swallowed_stderr
 
 
 def test_what_goes_to_the_file_descriptor_is_swallowed(capfd):
@@ -22,7 +22,7 @@ def test_what_was_swallowed_is_shown_if_the_block_fails(capfd):
 
 
 def test_keras_starts_without_a_word():
-    script = "from experiments.quiet import start_keras; start_keras()"
+    script = "from experiments.runtime.keras_start import start_keras; start_keras()"
     environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
     done = subprocess.run(
         [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True

@@ -45,7 +45,7 @@ def test_output_that_nobody_takes_is_no_verdict(output, status, said, work):
     """1 would mean that something diverges."""
     script = (
         "import sys; from rich.console import Console;"
-        "from experiments.exit_status import unless_interrupted;"
+        "from experiments.runtime.exit_status import unless_interrupted;"
         f"sys.exit(unless_interrupted(lambda: {work} or 0))"
     )
     if output == "closed":

@@ -4,7 +4,7 @@ import platform
 import keras
 import numpy as np
 
-from experiments.environment import describe_environment
+from experiments.runtime.machine import describe_environment
 
 
 def test_the_environment_names_what_computes(monkeypatch):
