@@ -23,7 +23,7 @@ from experiments.runtime.exit_status import ALL_WELL, BAD_INPUT, CRASHED, DIVERG
 if TYPE_CHECKING:
     from experiments.parity.pair import Pair, PairJudgement
     from experiments.parity.trace import Snapshot
-    from experiments.plan import Plan, Trial
+    from experiments.plan.plan.plan import Plan, Trial
     from experiments.runtime.processes import WorkerPool
     from scratchnet.network import StepTrace
 
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from experiments.plan import PlanError, load_plan
+    from experiments.plan.plan.plan import PlanError, load_plan
 
     try:
         pair = _pair(options.sides)
@@ -101,7 +101,7 @@ def _pair(sides: str) -> Pair:
         If that is not what is written.
     """
     from experiments.parity.pair import IMPLEMENTATIONS, SCRATCHNET, Pair
-    from experiments.plan import PlanError, check_backend
+    from experiments.plan.plan.plan import PlanError, check_backend
 
     names = [name.strip() for name in sides.split(",")]
     if len(names) != 2 or len(set(names)) != 2 or not set(names) <= set(IMPLEMENTATIONS):
@@ -194,7 +194,7 @@ def _judged(trial: Trial, pair: Pair, processes: Processes) -> list[PairJudgemen
 def _arbiters(pair: Pair) -> list[str]:
     """Return the other implementations that are installed."""
     from experiments.parity.pair import IMPLEMENTATIONS, SCRATCHNET
-    from experiments.plan import PlanError, check_backend
+    from experiments.plan.plan.plan import PlanError, check_backend
 
     found = []
     for name in IMPLEMENTATIONS:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.epoch_seconds import IMPLEMENTATIONS
-from experiments.plan import Trial
+from experiments.plan.plan.plan import Trial
 from experiments.trials.ratios import Comparison, compare_runs
 from experiments.results import RunResult
 from experiments.stored_run import RunError, read_table
@@ -273,7 +273,7 @@ def _accuracy(old: _Found, new: _Found, trial: Trial, *, same_settings: bool) ->
 
 def _by_chance(a: float, b: float, trial: Trial) -> bool:
     """Whether two shares of the held-out samples differ by no more than chance, at 95 %."""
-    from experiments.datasets import DatasetError, load
+    from experiments.plan.plan.datasets import DatasetError, load
 
     try:
         samples = len(load(trial.dataset).y_test)

@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _fuzz(options: argparse.Namespace) -> int:
-    from experiments.plan import PlanError, check_backend
+    from experiments.plan.plan.plan import PlanError, check_backend
 
     try:
         check_backend(options.backend)
@@ -228,7 +228,7 @@ def _shrink(findings: Findings, run: RunTasks) -> list[CaseResult]:
 
 def _save(failure: CaseResult, folder: Path) -> Path:
     """Write a failing case as a plan."""
-    from experiments.plan import Plan
+    from experiments.plan.plan.plan import Plan
 
     trial = failure.trial
     plan = Plan(trial.name, _what_failed(failure), (trial,))
@@ -244,7 +244,7 @@ def _what_failed(result: CaseResult) -> str:
 
 
 def _described(result: CaseResult) -> dict[str, Any]:
-    from experiments.describe import describe_architecture, describe_optimizer
+    from experiments.plan.plan.describe import describe_architecture, describe_optimizer
 
     trial = result.trial
     worst = max(result.ratios, key=lambda ratio: ratio.ratio, default=None)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
     from rich.table import Table
 
-    from experiments.plan import Plan, Trial
+    from experiments.plan.plan.plan import Plan, Trial
     from experiments.report.tables import Tables
     from experiments.store import Store
     from experiments.trial import TrialResult
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from experiments.plan import PlanError, load_plan
+    from experiments.plan.plan.plan import PlanError, load_plan
     from experiments.store import Store, StoreError
 
     try:
@@ -232,7 +232,7 @@ def _write_report(store: Store) -> Path:
 
 
 def _print_plan(plan: Plan) -> None:
-    from experiments.describe import describe_architecture, describe_optimizer
+    from experiments.plan.plan.describe import describe_architecture, describe_optimizer
 
     table = _table("trial", "network", "data", "optimizer", "dtype", "batch", "epochs")
     for trial in plan.trials:

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from experiments.comparability import Comparability
 from experiments.epoch_seconds import IMPLEMENTATIONS, EpochSeconds
 from experiments.parity.trace import ParityRow
-from experiments.plan import Trial
+from experiments.plan.plan.plan import Trial
 from experiments.trial import Boundary, TrialResult
 from scratchnet.training import History
 

@@ -16,7 +16,7 @@ import numpy as np
 from experiments.comparability import Comparability
 from experiments.epoch_seconds import IMPLEMENTATIONS, EpochSeconds
 from experiments.parity.trace import ParityRow
-from experiments.plan import Plan, PlanError, Trial
+from experiments.plan.plan.plan import Plan, PlanError, Trial
 from experiments.store import Store, StoreError
 from experiments.trial import TrialResult
 from scratchnet.training import History

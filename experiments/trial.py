@@ -25,10 +25,10 @@ from experiments.comparability import (
     keras_settings,
     scratchnet_settings,
 )
-from experiments.datasets import load, shape_targets
+from experiments.plan.plan.datasets import load, shape_targets
 from experiments.epoch_seconds import EpochSeconds, measure
 from experiments.parity.trace import ParityRow, Snapshot
-from experiments.plan import Trial
+from experiments.plan.plan.plan import Trial
 from scratchnet.losses import LOSSES
 from scratchnet.network import Network, initial_weights
 from scratchnet.optimizers import OptimizerState
@@ -57,7 +57,7 @@ class TrialData:
     x_train, x_test
         ``(samples, features)``.
     y_train, y_test
-        As the loss takes them, see `experiments.datasets.shape_targets`.
+        As the loss takes them, see `experiments.plan.plan.datasets.shape_targets`.
     order
         The batches of each epoch.
     """

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from experiments.datasets import DatasetSpecification, load
+from experiments.plan.plan.datasets import DatasetSpecification, load
 from experiments.fuzzing.results import CaseResult
-from experiments.plan import Trial
+from experiments.plan.plan.plan import Trial
 from scratchnet.network import initial_weights
 
 Inputs = list[list[float]]

@@ -18,7 +18,7 @@ from typing import Any
 from markupsafe import Markup
 
 from experiments.runtime.beside import beside
-from experiments.plan import Trial
+from experiments.plan.plan.plan import Trial
 from experiments.report import words
 from experiments.report.across import across_data
 from experiments.report.part import (

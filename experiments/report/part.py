@@ -15,10 +15,10 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, select_autoescape
 from markupsafe import Markup
 
-from experiments.datasets import DatasetSpecification, load
+from experiments.plan.plan.datasets import DatasetSpecification, load
 from experiments.epoch_seconds import IMPLEMENTATIONS
 from experiments.parity.trace import ParityRow
-from experiments.plan import Plan, Trial
+from experiments.plan.plan.plan import Plan, Trial
 from experiments.report import words
 from experiments.report.curves import POINTS, loss_difference, numbers, thin_curves, thin_timings
 from experiments.report.drawing import draw_architecture

@@ -13,7 +13,7 @@ import matplotlib as mpl
 
 from experiments.runtime.beside import beside
 from experiments.epoch_seconds import EpochSeconds
-from experiments.plan import Trial
+from experiments.plan.plan.plan import Trial
 from experiments.report.part import load_result
 from experiments.report.run_plots import draw_across, draw_seconds
 from experiments.report.style import STYLE, save

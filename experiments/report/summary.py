@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from experiments.describe import describe_architecture, describe_optimizer
+from experiments.plan.plan.describe import describe_architecture, describe_optimizer
 from experiments.epoch_seconds import IMPLEMENTATIONS, EpochSeconds
 from experiments.parity.trace import ParityRow
-from experiments.plan import Trial
+from experiments.plan.plan.plan import Trial
 from experiments.trials.ratios import student_interval
 from experiments.report.tables import worst_verdict
 from experiments.trial import TrialResult

@@ -12,10 +12,10 @@ from types import MappingProxyType
 import pandas as pd
 
 from experiments.comparability import Accuracies, Settings
-from experiments.describe import describe_architecture, describe_optimizer
+from experiments.plan.plan.describe import describe_architecture, describe_optimizer
 from experiments.epoch_seconds import IMPLEMENTATIONS
 from experiments.parity.trace import ParityRow
-from experiments.plan import Trial
+from experiments.plan.plan.plan import Trial
 from experiments.trial import TrialResult
 from scratchnet.training import History
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from experiments import compare
-from experiments.plan import Plan, Trial
+from experiments.plan.plan.plan import Plan, Trial
 
 TABLE = {
     "architecture": {

@@ -11,8 +11,8 @@ from experiments.fuzzing.cases import draw_case
 from experiments.fuzzing.climb import climb, written_out
 from experiments.fuzzing.judge import Judge
 from experiments.fuzzing.shrink import shrink
-from experiments.plan import Plan, load_plan
-from experiments.random_data import VALUES
+from experiments.plan.plan.plan import Plan, load_plan
+from experiments.plan.plan.random_data import VALUES
 from experiments.trial import load_data
 from scratchnet.activations import ACTIVATIONS, Activation, tanh
 from scratchnet.losses import LOSSES

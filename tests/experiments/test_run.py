@@ -13,7 +13,7 @@ import pytest
 
 from experiments import run
 from experiments import trial as trial_module
-from experiments.plan import load_plan
+from experiments.plan.plan.plan import load_plan
 
 COMMAND = [sys.executable, "-m", "experiments.run"]
 # Two trials at a time, so that an interrupt must end processes too.

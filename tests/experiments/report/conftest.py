@@ -14,7 +14,7 @@ from experiments.comparability import (
 )
 from experiments.epoch_seconds import EpochSeconds
 from experiments.parity.trace import ParityRow
-from experiments.plan import Plan, Trial
+from experiments.plan.plan.plan import Plan, Trial
 from experiments.store import Store
 from experiments.trial import Boundary, TrialResult
 from scratchnet.training import History

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from experiments.plan import Trial, load_plan
+from experiments.plan.plan.plan import Trial, load_plan
 from experiments.report import html
 from experiments.report.__main__ import main
 from experiments.report.charts import chart_library

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.plan import PlanError, Trial, load_plan
+from experiments.plan.plan.plan import PlanError, Trial, load_plan
 
 PLAN = """
 name = "small"
