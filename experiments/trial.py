@@ -424,7 +424,7 @@ def _judge_free(
 ) -> tuple[list[ParityRow], dict[str, Array]]:
     """Compare the two free-running trainings; return the envelope's arrays too."""
     from experiments.parity.envelope import envelope, judge_free
-    from experiments.parity.reference import reference_step
+    from experiments.parity.exact.reference import reference_step
 
     first_loss = reference_step(trial.architecture, trial.dtype, ours.snapshots[0])["loss"]
     strayed = envelope(ours.history, perturbed)

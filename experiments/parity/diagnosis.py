@@ -26,7 +26,7 @@ from experiments.parity.mistakes import (
     described,
     variants,
 )
-from experiments.parity.rounding import Bounded
+from experiments.parity.exact.rounding import Bounded
 from experiments.parity.step import TwinStep
 
 Array = NDArray[Any]

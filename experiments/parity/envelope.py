@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.parity.rounding import Bounded
+from experiments.parity.exact.rounding import Bounded
 from experiments.parity.trace import ParityRow
 from scratchnet.architecture import Architecture
 from scratchnet.conventions import CONVENTIONS

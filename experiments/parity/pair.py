@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.parity.reference import reference_step
+from experiments.parity.exact.reference import reference_step
 from experiments.parity.step import TwinStep, values_of
 from experiments.parity.trace import Snapshot, new_state, restore
 from experiments.parity.verdict import Divergence, Judgement, Sides, judge_values

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.parity.formulas import Tensors
-from experiments.parity.reference import Replace, reference_step
-from experiments.parity.rounding import Bounded, Errors, Precision
+from experiments.parity.exact.reference import Replace, reference_step
+from experiments.parity.exact.rounding import Bounded, Errors, Precision
 from experiments.parity.trace import Snapshot
 from scratchnet.architecture import Architecture
 from scratchnet.network import StepTrace

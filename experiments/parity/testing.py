@@ -181,7 +181,7 @@ def assert_training_matches(
     """
     # Imported here because TensorFlow takes seconds to start.
     from experiments.parity.envelope import envelope, judge_free, perturbed_histories
-    from experiments.parity.reference import reference_step
+    from experiments.parity.exact.reference import reference_step
     from keras_baseline.model import build
     from keras_baseline.training import train
     from keras_baseline.weights import set_weights

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from experiments.parity.rounding import Bounded, select
+from experiments.parity.exact.rounding import Bounded, select
 
 
 def _sigmoid(z: Bounded) -> Bounded:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.parity.formulas.activations import FORWARD
-from experiments.parity.rounding import Bounded, Precision, select
+from experiments.parity.exact.rounding import Bounded, Precision, select
 from scratchnet.conventions import CONVENTIONS, Conventions
 from scratchnet.losses import EPSILON
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.parity.rounding import Bounded, Precision
+from experiments.parity.exact.rounding import Bounded, Precision
 from scratchnet.conventions import Conventions
 from scratchnet.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
 

@@ -19,7 +19,7 @@ from experiments.parity.mistakes.scene import (
     signs,
     variant,
 )
-from experiments.parity.rounding import Bounded, matmul
+from experiments.parity.exact.rounding import Bounded, matmul
 
 
 def activation_gradient(scene: Scene) -> Variants:

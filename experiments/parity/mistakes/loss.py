@@ -10,7 +10,7 @@ from experiments.parity.formulas import BACKWARD, FORWARD, LOSS
 from experiments.parity.formulas.losses import clip_bounds
 from experiments.parity.mistakes.forward import EPSILONS
 from experiments.parity.mistakes.scene import Array, Scene, Variants, variant
-from experiments.parity.rounding import Bounded
+from experiments.parity.exact.rounding import Bounded
 
 
 def _prediction(scene: Scene) -> Bounded:

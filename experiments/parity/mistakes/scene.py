@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.parity.formulas import LOSS
-from experiments.parity.reference import dense_targets
-from experiments.parity.rounding import Bounded, Precision
+from experiments.parity.exact.reference import dense_targets
+from experiments.parity.exact.rounding import Bounded, Precision
 from experiments.parity.trace import Snapshot
 from scratchnet.architecture import Architecture
 from scratchnet.layers import Dense

@@ -11,7 +11,7 @@ from experiments.parity.formulas import Tensors
 from experiments.parity.formulas.optimizers import cast, update
 from experiments.parity.mistakes.forward import EPSILONS
 from experiments.parity.mistakes.scene import Scene, Variants, signs, variant
-from experiments.parity.rounding import Bounded, select
+from experiments.parity.exact.rounding import Bounded, select
 from scratchnet.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
 
 

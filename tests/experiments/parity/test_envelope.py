@@ -14,7 +14,7 @@ from experiments.parity.envelope import (
     judge_free,
     perturbed_histories,
 )
-from experiments.parity.reference import reference_step
+from experiments.parity.exact.reference import reference_step
 from experiments.parity.trace import Snapshot
 from keras_baseline.model import build
 from keras_baseline.training import train

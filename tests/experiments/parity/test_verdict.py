@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from experiments.parity.diagnosis import diagnose
 from experiments.parity.mistakes import SENTENCES
-from experiments.parity.rounding import Bounded, Precision
+from experiments.parity.exact.rounding import Bounded, Precision
 from experiments.parity.step import TwinStep, values_of
 from experiments.parity.trace import Snapshot
 from experiments.parity.verdict import (

@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from experiments.parity.formulas import BACKWARD, FORWARD, LOSS, TENSORFLOW
 from experiments.parity.formulas.optimizers import update
-from experiments.parity.reference import reference_step
-from experiments.parity.rounding import Precision
+from experiments.parity.exact.reference import reference_step
+from experiments.parity.exact.rounding import Precision
 from experiments.parity.trace import Snapshot
 from keras_baseline.optimizers import build_optimizer
 from scratchnet import SGD, Adam, AdamW, Architecture, Dense, Network, OptimizerState, RMSprop

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from experiments.parity.rounding import Bounded, Precision, matmul, select
+from experiments.parity.exact.rounding import Bounded, Precision, matmul, select
 
 DTYPES = ["float32", "float64"]
 COUNT = 400

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from experiments.parity.formulas import BACKWARD, FORWARD, LOSS, Tensors
 from experiments.parity.formulas.optimizers import update
-from experiments.parity.rounding import Bounded, Precision, matmul
+from experiments.parity.exact.rounding import Bounded, Precision, matmul
 from experiments.parity.trace import Snapshot
 from scratchnet.architecture import Architecture
 from scratchnet.layers import Dense

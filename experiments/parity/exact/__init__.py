@@ -1,0 +1,1 @@
+"""Exact arithmetic with bounds: what a step computes, and how far rounding may move it."""
