@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.parity.formulas import Tensors
+from experiments.parity.exact.formulas import Tensors
 from experiments.parity.mistakes import (
     SENTENCES,
     Scene,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.parity.formulas import Tensors
+from experiments.parity.exact.formulas import Tensors
 from experiments.parity.exact.reference import Replace, reference_step
 from experiments.parity.exact.rounding import Bounded, Errors, Precision
 from experiments.parity.trace import Snapshot

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.parity.formulas import BACKWARD, FORWARD, LOSS, Tensors
-from experiments.parity.formulas.optimizers import update
+from experiments.parity.exact.formulas import BACKWARD, FORWARD, LOSS, Tensors
+from experiments.parity.exact.formulas.optimizers import update
 from experiments.parity.exact.rounding import Bounded, Precision, matmul
 from experiments.parity.trace import Snapshot
 from scratchnet.architecture import Architecture

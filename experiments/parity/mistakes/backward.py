@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from experiments.parity.formulas import BACKWARD, FORWARD
+from experiments.parity.exact.formulas import BACKWARD, FORWARD
 from experiments.parity.mistakes import loss
 from experiments.parity.mistakes.forward import SLOPES
 from experiments.parity.mistakes.scene import (

@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from experiments.parity.formulas import FORWARD
+from experiments.parity.exact.formulas import FORWARD
 from experiments.parity.mistakes.scene import Array, Scene, Variants, through_float32, variant
 from experiments.parity.exact.rounding import Bounded, matmul
 

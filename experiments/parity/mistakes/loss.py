@@ -6,8 +6,8 @@ from functools import partial
 
 import numpy as np
 
-from experiments.parity.formulas import BACKWARD, FORWARD, LOSS
-from experiments.parity.formulas.losses import clip_bounds
+from experiments.parity.exact.formulas import BACKWARD, FORWARD, LOSS
+from experiments.parity.exact.formulas.losses import clip_bounds
 from experiments.parity.mistakes.forward import EPSILONS
 from experiments.parity.mistakes.scene import Array, Scene, Variants, variant
 from experiments.parity.exact.rounding import Bounded

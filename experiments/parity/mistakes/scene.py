@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.parity.formulas import LOSS
+from experiments.parity.exact.formulas import LOSS
 from experiments.parity.exact.reference import dense_targets
 from experiments.parity.exact.rounding import Bounded, Precision
 from experiments.parity.trace import Snapshot

@@ -7,8 +7,8 @@ from functools import partial
 
 import numpy as np
 
-from experiments.parity.formulas import Tensors
-from experiments.parity.formulas.optimizers import cast, update
+from experiments.parity.exact.formulas import Tensors
+from experiments.parity.exact.formulas.optimizers import cast, update
 from experiments.parity.mistakes.forward import EPSILONS
 from experiments.parity.mistakes.scene import Scene, Variants, signs, variant
 from experiments.parity.exact.rounding import Bounded, select

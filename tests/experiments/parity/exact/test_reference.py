@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from experiments.parity.formulas import BACKWARD, FORWARD, LOSS, TENSORFLOW
-from experiments.parity.formulas.optimizers import update
+from experiments.parity.exact.formulas import BACKWARD, FORWARD, LOSS, TENSORFLOW
+from experiments.parity.exact.formulas.optimizers import update
 from experiments.parity.exact.reference import reference_step
 from experiments.parity.exact.rounding import Precision
 from experiments.parity.trace import Snapshot

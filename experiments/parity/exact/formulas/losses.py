@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.parity.formulas.activations import FORWARD
+from experiments.parity.exact.formulas.activations import FORWARD
 from experiments.parity.exact.rounding import Bounded, Precision, select
 from scratchnet.conventions import CONVENTIONS, Conventions
 from scratchnet.losses import EPSILON

@@ -5,8 +5,8 @@ family, an entry per activation, loss and optimizer; the formulas are in their d
 `scratchnet`.
 """
 
-from experiments.parity.formulas.activations import BACKWARD, FORWARD
-from experiments.parity.formulas.losses import LOSS, TENSORFLOW
-from experiments.parity.formulas.optimizers import UPDATE, Tensors
+from experiments.parity.exact.formulas.activations import BACKWARD, FORWARD
+from experiments.parity.exact.formulas.losses import LOSS, TENSORFLOW
+from experiments.parity.exact.formulas.optimizers import UPDATE, Tensors
 
 __all__ = ["BACKWARD", "FORWARD", "LOSS", "TENSORFLOW", "UPDATE", "Tensors"]
