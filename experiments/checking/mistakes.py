@@ -1,6 +1,6 @@
 """The known mistakes: what each one replaces in a step, and how it is told.
 
-Codes are those of `experiments.parity.diagnosis` wherever the mistake is the same. The entries
+Codes are those of `experiments.parity.mistakes.search` wherever the mistake is the same. The entries
 stand in three files, by where in a step the mistake is made.
 """
 

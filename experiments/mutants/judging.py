@@ -15,7 +15,7 @@ from experiments.mutants.mutant import Mutant
 from experiments.mutants.package import load
 from experiments.mutants.practice import RULES
 from experiments.mutants.scenes import twin_step
-from experiments.parity.diagnosis import Mistake
+from experiments.parity.mistakes.search import Mistake
 from experiments.parity.initial import (
     judge_initial_slots,
     judge_initial_weights,

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.parity.diagnosis import Mistake
+from experiments.parity.mistakes.search import Mistake
 from experiments.parity.mistakes import SENTENCES
 from experiments.parity.trace import ParityRow
 from scratchnet.architecture import Architecture

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from experiments.parity.diagnosis import diagnose
+from experiments.parity.mistakes.search import diagnose
 from experiments.parity.mistakes import SENTENCES
 from experiments.parity.exact.rounding import Bounded, Precision
 from experiments.parity.step import TwinStep, values_of
