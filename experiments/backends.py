@@ -174,8 +174,8 @@ class Processes:
 def _judged(trial: Trial, pair: Pair, processes: Processes) -> list[PairJudgement]:
     """Let both implementations take the same steps and compare; ask others where they part."""
     from experiments.parity.pair import judge_pair
-    from experiments.snapshots import snapshots
-    from experiments.trial import snapshot_epochs
+    from experiments.trials.snapshots import snapshots
+    from experiments.trials.trial import snapshot_epochs
 
     starts = snapshots(trial, snapshot_epochs(trial.epochs))
     parts = (trial.architecture, trial.dtype, trial.optimizer)

@@ -44,8 +44,8 @@ def _compare(options: argparse.Namespace) -> int:
     from experiments.comparison import compare_two_runs, name_of
     from experiments.report.comparison import render_comparison
     from experiments.results import RunResult
-    from experiments.store import whole_file
-    from experiments.stored_run import RunError
+    from experiments.trials.store import whole_file
+    from experiments.trials.run_folder import RunError
 
     page = options.out or options.after / f"compare-{name_of(options.before)}.html"
     try:

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.epoch_seconds import IMPLEMENTATIONS
+from experiments.trials.turns import IMPLEMENTATIONS
 from experiments.plan.plan.plan import Trial
 from experiments.trials.ratios import Comparison, compare_runs
 from experiments.results import RunResult
-from experiments.stored_run import RunError, read_table
+from experiments.trials.run_folder import RunError, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from experiments.report.tables import Tables
+    from experiments.trials.tables import Tables
 
 EQUIVALENCE = 0.25
 """The quick timings within a run are not the bench's: a smaller change is none."""
@@ -203,7 +203,7 @@ class _Found:
 
 def _verdict(said: str, parity: pd.DataFrame) -> tuple[str, str]:
     """Return a trial's worst verdict, and where it first diverges."""
-    from experiments.report.tables import VERDICTS
+    from experiments.trials.tables import VERDICTS
 
     found = [verdict for verdict in (said, *parity["verdict"]) if verdict in VERDICTS]
     worst = max(found, key=VERDICTS.index, default="")
@@ -356,7 +356,7 @@ def _machine(environment: Mapping[str, Any]) -> tuple[Any, Any]:
 def _tables(run: RunResult) -> Tables:
     import pandas as pd
 
-    from experiments.report.tables import Tables
+    from experiments.trials.tables import Tables
 
     paths = {name: run.folder / f"{name}.csv" for name in _NEEDED}
     if not paths["trials"].exists():

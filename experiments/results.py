@@ -16,10 +16,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.stored_run import StoredRun
+from experiments.trials.run_folder import StoredRun
 
 if TYPE_CHECKING:
-    from experiments.report.tables import Tables
+    from experiments.trials.tables import Tables
 
 
 @dataclass(frozen=True, repr=False)
@@ -29,7 +29,7 @@ class RunResult(StoredRun):
     @cached_property
     def tables(self) -> Tables:
         """The run's tables, as in its CSV files."""
-        from experiments.report.tables import build_tables
+        from experiments.trials.tables import build_tables
 
         statuses = {name: why.status for name, why in self.missing.items()}
         return build_tables(self.plan.trials, self.results, statuses)

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from experiments.plan.plan.plan import Plan, Trial
-    from experiments.report.tables import Tables
-    from experiments.store import Store
-    from experiments.trial import TrialResult
+    from experiments.trials.tables import Tables
+    from experiments.trials.store import Store
+    from experiments.trials.trial import TrialResult
 
 PROJECT = Path(__file__).parent.parent
 DEFAULT_PLAN = PROJECT / "plans" / "article.toml"
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     from experiments.plan.plan.plan import PlanError, load_plan
-    from experiments.store import Store, StoreError
+    from experiments.trials.store import Store, StoreError
 
     try:
         plan = load_plan(options.plan, options.set)
@@ -153,7 +153,7 @@ def _say_what_is_replaced(plan: Plan, store: Store) -> None:
 
 def _run_trials(plan: Plan, store: Store, *, jobs: int, fresh: bool) -> bool:
     """Run what is not finished yet, with a progress bar; return whether it was interrupted."""
-    from experiments.execution import execute
+    from experiments.trials.execution import execute
 
     store.write_text("plan.toml", plan.to_toml())
     distinct = {trial.key: trial for trial in plan.trials}
@@ -201,7 +201,7 @@ def _progress() -> Iterator[Progress]:
 
 def _gather(plan: Plan, store: Store) -> tuple[Mapping[str, TrialResult], dict[str, str]]:
     """Return what finished, and why the others crashed, by trial name."""
-    from experiments.stored_run import StoredResults
+    from experiments.trials.run_folder import StoredResults
 
     finished, crashes = {}, {}
     for trial in plan.trials:
@@ -216,7 +216,7 @@ def _write_tables(
     plan: Plan, store: Store, results: Mapping[str, TrialResult], statuses: Mapping[str, str]
 ) -> Tables:
     from experiments.runtime.machine import describe_environment
-    from experiments.report.tables import build_tables
+    from experiments.trials.tables import build_tables
 
     tables = build_tables(plan.trials, results, statuses)
     for name, table in vars(tables).items():
@@ -250,7 +250,7 @@ def _print_plan(plan: Plan) -> None:
 
 def _print_table(tables: Tables) -> None:
     """Print the results in short; of two figures scratchnet's is first, Keras's second."""
-    from experiments.epoch_seconds import IMPLEMENTATIONS
+    from experiments.trials.turns import IMPLEMENTATIONS
 
     table = _table("trial", "verdict", "test accuracy", "ms per epoch", "faster")
     for _, row in tables.trials.iterrows():

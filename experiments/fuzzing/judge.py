@@ -13,7 +13,7 @@ from experiments.fuzzing.results import SEVERITY, CaseResult, Ratio
 from experiments.parity.trace import ParityRow
 from experiments.parity.verdict import Divergence, judge_snapshot
 from experiments.plan.plan.plan import Trial
-from experiments.snapshots import snapshots
+from experiments.trials.snapshots import snapshots
 from keras_baseline.backends import NotANumberError
 from keras_baseline.tracing import KerasStep
 from scratchnet.network import Network

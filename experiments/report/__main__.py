@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _report(options: argparse.Namespace) -> int:
     from experiments.results import RunResult
-    from experiments.stored_run import RunError
+    from experiments.trials.run_folder import RunError
 
     try:
         run = RunResult.load(options.run)

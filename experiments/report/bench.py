@@ -19,7 +19,7 @@ from experiments.crossover import MapPoint
 from experiments.peers import OURS, PEERS
 from experiments.trials.ratios import instabilities
 from experiments.scaling import Growth, ScalingPoint
-from experiments.store import whole_file
+from experiments.trials.store import whole_file
 from experiments.timing import Cell, ProcessTiming
 
 Row = dict[str, Any]

@@ -30,10 +30,10 @@ from experiments.report.part import (
     write_rerun_plan,
 )
 from experiments.report.summary import Summary, summarize_trial
-from experiments.report.tables import VERDICTS
-from experiments.store import whole_file
-from experiments.stored_run import Missing, StoredRun
-from experiments.trial import TrialResult
+from experiments.trials.tables import VERDICTS
+from experiments.trials.store import whole_file
+from experiments.trials.run_folder import Missing, StoredRun
+from experiments.trials.trial import TrialResult
 
 PAGE_BYTES = 2_800_000
 """The page stays under 3 MB."""

@@ -16,7 +16,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from markupsafe import Markup
 
 from experiments.plan.plan.datasets import DatasetSpecification, load
-from experiments.epoch_seconds import IMPLEMENTATIONS
+from experiments.trials.turns import IMPLEMENTATIONS
 from experiments.parity.trace import ParityRow
 from experiments.plan.plan.plan import Plan, Trial
 from experiments.report import words
@@ -31,10 +31,10 @@ from experiments.report.planes import (
     prediction_image,
 )
 from experiments.report.summary import SIDES, Summary, summarize_trial
-from experiments.report.tables import VERDICTS
-from experiments.store import StoreError, whole_file
-from experiments.stored_run import Missing
-from experiments.trial import Boundary, TrialResult
+from experiments.trials.tables import VERDICTS
+from experiments.trials.store import StoreError, whole_file
+from experiments.trials.run_folder import Missing
+from experiments.trials.trial import Boundary, TrialResult
 
 PROJECT = Path(__file__).parents[2]
 

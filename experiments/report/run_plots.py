@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.epoch_seconds import EpochSeconds
+from experiments.trials.turns import EpochSeconds
 from experiments.report.style import COLOURS, add_caption
 from experiments.report.summary import SIDES, Summary
 

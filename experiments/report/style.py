@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from experiments.plan.plan.describe import describe_architecture, describe_optimizer
 from experiments.plan.plan.plan import Trial
-from experiments.store import whole_file
+from experiments.trials.store import whole_file
 
 STYLE = mpl.rc_params_from_file(
     Path(__file__).parent / "style.mplstyle", use_default_template=False

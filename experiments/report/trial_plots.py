@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from experiments.epoch_seconds import IMPLEMENTATIONS
+from experiments.trials.turns import IMPLEMENTATIONS
 from experiments.report.curves import loss_difference
 from experiments.report.part import agreement, held_out, loss_unit
 from experiments.report.planes import (
@@ -24,8 +24,8 @@ from experiments.report.planes import (
 )
 from experiments.report.style import COLOURS, add_title
 from experiments.report.summary import SIDES
-from experiments.report.tables import VERDICTS
-from experiments.trial import Boundary, TrialResult
+from experiments.trials.tables import VERDICTS
+from experiments.trials.trial import Boundary, TrialResult
 
 Array = NDArray[Any]
 

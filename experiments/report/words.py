@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from experiments.comparability import Accuracies
-from experiments.epoch_seconds import IMPLEMENTATIONS
+from experiments.trials.comparability import Accuracies
+from experiments.trials.turns import IMPLEMENTATIONS
 from experiments.parity.trace import ParityRow
 from experiments.report.summary import Speed, Summary
 

@@ -55,7 +55,7 @@ def small_trials(small_plan):
 @pytest.fixture(scope="session")
 def moons_result(small_trials):
     """The result of a full-batch trial with one output, in float64."""
-    from experiments.trial import run_trial
+    from experiments.trials.trial import run_trial
 
     return run_trial(small_trials[0], timing_budget=0.1)
 
@@ -63,7 +63,7 @@ def moons_result(small_trials):
 @pytest.fixture(scope="session")
 def blobs_result(small_trials):
     """The result of a mini-batch trial with three outputs and Adam, in float32."""
-    from experiments.trial import run_trial
+    from experiments.trials.trial import run_trial
 
     return run_trial(small_trials[1], timing_budget=0.1)
 
@@ -74,7 +74,7 @@ def small_run(small_trials, moons_result, blobs_result, tmp_path_factory):
     import json
 
     from experiments.plan.plan.plan import Plan
-    from experiments.store import Store
+    from experiments.trials.store import Store
 
     folder = tmp_path_factory.mktemp("run") / "small"
     store = Store(folder)

@@ -169,7 +169,7 @@ def test_one_divergent_row_is_enough(tmp_path, capsys):
 
 
 def test_a_stored_run_needs_no_tables(tmp_path, moons_result, capsys):
-    from experiments.store import Store
+    from experiments.trials.store import Store
 
     folder = tmp_path / "stored"
     store = Store(folder)

@@ -13,7 +13,7 @@ from experiments.fuzzing.judge import Judge
 from experiments.fuzzing.shrink import shrink
 from experiments.plan.plan.plan import Plan, load_plan
 from experiments.plan.plan.random_data import VALUES
-from experiments.trial import load_data
+from experiments.trials.trial import load_data
 from scratchnet.activations import ACTIVATIONS, Activation, tanh
 from scratchnet.losses import LOSSES
 from scratchnet.optimizers import OPTIMIZERS, SGD

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from experiments import run
-from experiments import trial as trial_module
+from experiments.trials import trial as trial_module
 from experiments.plan.plan.plan import load_plan
 
 COMMAND = [sys.executable, "-m", "experiments.run"]

@@ -7,16 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from experiments.comparability import (
+from experiments.trials.comparability import (
     Comparability,
     Settings,
     compare_accuracies,
 )
-from experiments.epoch_seconds import EpochSeconds
+from experiments.trials.turns import EpochSeconds
 from experiments.parity.trace import ParityRow
 from experiments.plan.plan.plan import Plan, Trial
-from experiments.store import Store
-from experiments.trial import Boundary, TrialResult
+from experiments.trials.store import Store
+from experiments.trials.trial import Boundary, TrialResult
 from scratchnet.training import History
 
 MOONS = {

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from experiments.epoch_seconds import EpochSeconds
+from experiments.trials.turns import EpochSeconds
 from experiments.report.curves import numbers, thin_curves, thin_timings
 from scratchnet.training import History
 

@@ -12,7 +12,7 @@ from experiments.report.planes import (
     looks,
     prediction_image,
 )
-from experiments.trial import Boundary
+from experiments.trials.trial import Boundary
 
 AXIS = np.linspace(-1, 1, 21)
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from experiments.report import plots
 from experiments.results import RunResult
-from experiments.stored_run import Missing
+from experiments.trials.run_folder import Missing
 
 SVG = "{http://www.w3.org/2000/svg}"
 

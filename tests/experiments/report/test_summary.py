@@ -3,7 +3,7 @@ from statistics import median
 
 import pytest
 
-from experiments.epoch_seconds import EpochSeconds
+from experiments.trials.turns import EpochSeconds
 from experiments.report.summary import first_divergence, speed
 
 

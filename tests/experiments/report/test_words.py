@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from experiments.comparability import compare_accuracies
+from experiments.trials.comparability import compare_accuracies
 from experiments.report import words
 from experiments.report.summary import Speed, summarize_trial
 from experiments.results import RunResult

@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from experiments.comparability import (
+from experiments.trials.comparability import (
     Comparability,
     compare_accuracies,
     hash_order,

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from experiments.report.tables import VERDICTS, build_tables, worst_verdict
+from experiments.trials.tables import VERDICTS, build_tables, worst_verdict
 
 # As in the contract, docs/results.md.
 TRIALS = [

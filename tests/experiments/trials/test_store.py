@@ -4,8 +4,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from experiments import store as store_module
-from experiments.store import Store, StoreError, whole_file
+from experiments.trials import store as store_module
+from experiments.trials.store import Store, StoreError, whole_file
 
 
 def _assert_same(a, b):

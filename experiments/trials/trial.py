@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from experiments.runtime.beside import beside
-from experiments.comparability import (
+from experiments.trials.comparability import (
     Comparability,
     Settings,
     compare_accuracies,
@@ -26,7 +26,7 @@ from experiments.comparability import (
     scratchnet_settings,
 )
 from experiments.plan.plan.datasets import load, shape_targets
-from experiments.epoch_seconds import EpochSeconds, measure
+from experiments.trials.turns import EpochSeconds, measure
 from experiments.parity.trace import ParityRow, Snapshot
 from experiments.plan.plan.plan import Trial
 from scratchnet.losses import LOSSES

@@ -8,7 +8,7 @@ import numpy as np
 
 from experiments.parity.trace import Snapshot
 from experiments.plan.plan.plan import Trial
-from experiments.trial import load_data, take_snapshot
+from experiments.trials.trial import load_data, take_snapshot
 from scratchnet.network import Network
 from scratchnet.optimizers import OptimizerState
 

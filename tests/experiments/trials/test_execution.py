@@ -1,8 +1,8 @@
 import pytest
 
-from experiments import trial as trial_module
-from experiments.execution import execute
-from experiments.store import Store
+from experiments.trials import trial as trial_module
+from experiments.trials.execution import execute
+from experiments.trials.store import Store
 
 
 class Watch:

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from experiments.trial import (
+from experiments.trials.trial import (
     blas_threads,
     boundary_epochs,
     load_data,

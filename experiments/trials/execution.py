@@ -12,7 +12,7 @@ from functools import partial
 
 from experiments.plan.plan.plan import Trial
 from experiments.runtime.processes import completed, worker_processes
-from experiments.store import Store
+from experiments.trials.store import Store
 
 OnDone = Callable[[Trial, bool], None]
 """Called when a trial ends, with whether it finished (or crashed)."""
@@ -82,7 +82,7 @@ def attempt(
 ) -> bool:
     """Run one trial, store its result or its traceback, and say whether it finished."""
     from experiments.runtime.keras_start import start_keras
-    from experiments.trial import run_trial
+    from experiments.trials.trial import run_trial
 
     try:
         start_keras(trial.backend)

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from experiments.results import RunResult
-from experiments.store import StoreError
-from experiments.stored_run import RunError, StoredRun
+from experiments.trials.store import StoreError
+from experiments.trials.run_folder import RunError, StoredRun
 
 
 def countable(rows):

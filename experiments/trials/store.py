@@ -26,11 +26,11 @@ from zipfile import BadZipFile, is_zipfile
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.comparability import Comparability
-from experiments.epoch_seconds import IMPLEMENTATIONS, EpochSeconds
+from experiments.trials.comparability import Comparability
+from experiments.trials.turns import IMPLEMENTATIONS, EpochSeconds
 from experiments.parity.trace import ParityRow
 from experiments.plan.plan.plan import Trial
-from experiments.trial import Boundary, TrialResult
+from experiments.trials.trial import Boundary, TrialResult
 from scratchnet.training import History
 
 Array = NDArray[Any]
