@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.checking.cases import dense_layers
+from experiments.check.cases import dense_layers
 from scratchnet.architecture import Architecture
 
 Array = NDArray[Any]

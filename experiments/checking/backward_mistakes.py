@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from experiments.checking.forward_mistakes import SLOPES, SMOOTHING, smoothed
-from experiments.checking.mistakes import (
+from experiments.check.forward_mistakes import SLOPES, SMOOTHING, smoothed
+from experiments.check.mistakes import (
     BINARY,
     FACTORS,
     LAYER_FACTORS,
@@ -16,7 +16,7 @@ from experiments.checking.mistakes import (
     Mistake,
     entry,
 )
-from experiments.checking.replay import (
+from experiments.check.replay import (
     Array,
     At,
     ImpossibleError,

@@ -1,4 +1,4 @@
-"""The process in which the user's code runs: ``python -m experiments.checking.child``.
+"""The process in which the user's code runs: ``python -m experiments.check.child``.
 
 Everything that is found out goes to the parent at once, message by message, so that whatever the
 code does next, nothing is lost. Nothing here judges.
@@ -24,9 +24,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.checking import messages
-from experiments.checking.article import ArticleForm
-from experiments.checking.cases import (
+from experiments.check import messages
+from experiments.check.article import ArticleForm
+from experiments.check.cases import (
     CORE,
     FAMILIES,
     HARD_CASES,
@@ -34,8 +34,8 @@ from experiments.checking.cases import (
     SEVERAL_OUTPUTS,
     Case,
 )
-from experiments.checking.forms import Form, recognise
-from experiments.checking.recorder import (
+from experiments.check.forms import Form, recognise
+from experiments.check.recorder import (
     NotRecognisedError,
     Problem,
     Recorder,

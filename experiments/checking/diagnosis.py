@@ -13,15 +13,15 @@ from itertools import chain
 
 import numpy as np
 
-from experiments.checking.backward_mistakes import backward_mistakes
-from experiments.checking.cases import dense_layers
-from experiments.checking.fitting import fitted
-from experiments.checking.forward_mistakes import forward_mistakes
-from experiments.checking.judgement import CaseVerdict, TensorVerdict, explained
-from experiments.checking.mistakes import Diagnosis, Mistake
-from experiments.checking.reference import LOSS, Tensors, distance
-from experiments.checking.replay import Replay
-from experiments.checking.symptoms import (
+from experiments.check.backward_mistakes import backward_mistakes
+from experiments.check.cases import dense_layers
+from experiments.check.fitting import fitted
+from experiments.check.forward_mistakes import forward_mistakes
+from experiments.check.judgement import CaseVerdict, TensorVerdict, explained
+from experiments.check.mistakes import Diagnosis, Mistake
+from experiments.check.reference import LOSS, Tensors, distance
+from experiments.check.replay import Replay
+from experiments.check.symptoms import (
     accuracy,
     inputs_changed,
     keepdims_missing,
@@ -32,7 +32,7 @@ from experiments.checking.symptoms import (
     transposed,
     wrong_shape,
 )
-from experiments.checking.update_mistakes import update_mistakes
+from experiments.check.update_mistakes import update_mistakes
 
 _CASES_TO_WEIGH = 3
 """How many cases of each kind have a say in which of several mistakes explains most."""

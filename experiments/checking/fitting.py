@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.checking.cases import dense_layers
-from experiments.checking.epsilon import EPSILON_SENTENCES, fitted_epsilon
-from experiments.checking.judgement import CaseVerdict, TensorVerdict, explained
-from experiments.checking.mistakes import Diagnosis
-from experiments.checking.reference import LOSS
-from experiments.checking.replay import Replay, activate
+from experiments.check.cases import dense_layers
+from experiments.check.epsilon import EPSILON_SENTENCES, fitted_epsilon
+from experiments.check.judgement import CaseVerdict, TensorVerdict, explained
+from experiments.check.mistakes import Diagnosis
+from experiments.check.reference import LOSS
+from experiments.check.replay import Replay, activate
 
 Array = NDArray[Any]
 _Model = Callable[[CaseVerdict], Array]

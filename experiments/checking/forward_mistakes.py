@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from experiments.checking.mistakes import BINARY, FACTORS, ROWS, SQUARED, Mistake, entry
-from experiments.checking.replay import (
+from experiments.check.mistakes import BINARY, FACTORS, ROWS, SQUARED, Mistake, entry
+from experiments.check.replay import (
     Array,
     At,
     ImpossibleError,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from experiments.checking.cases import HARD, dense_layers
-from experiments.checking.judgement import CaseVerdict, TensorVerdict
-from experiments.checking.meaning import LARGEST_GUARD
-from experiments.checking.reference import LOSS
+from experiments.check.cases import HARD, dense_layers
+from experiments.check.judgement import CaseVerdict, TensorVerdict
+from experiments.check.meaning import LARGEST_GUARD
+from experiments.check.reference import LOSS
 
 DECISIVE = ("zero", "zero_class", "one_class", "large_activations")
 """Hard inputs on which a finite wrong value is a mistake: nothing there is too large to compute."""

@@ -26,10 +26,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.checking.article import TRAINED_EPOCHS
-from experiments.checking.cases import Case, Point, dense_layers
-from experiments.checking.process import Observation
-from experiments.checking.reference import (
+from experiments.check.article import TRAINED_EPOCHS
+from experiments.check.cases import Case, Point, dense_layers
+from experiments.check.process import Observation
+from experiments.check.reference import (
     ACCURACY,
     LOSS,
     Reference,

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from experiments.checking.epsilon import EPSILON_SENTENCES, fitted_epsilon, with_epsilon
-from experiments.checking.judgement import CaseVerdict, TensorVerdict, explained
-from experiments.checking.reference import ACCURACY, LOSS
+from experiments.check.epsilon import EPSILON_SENTENCES, fitted_epsilon, with_epsilon
+from experiments.check.judgement import CaseVerdict, TensorVerdict, explained
+from experiments.check.reference import ACCURACY, LOSS
 from scratchnet.losses import EPSILON
 
 LARGEST_GUARD = EPSILON * 1.01

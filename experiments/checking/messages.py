@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.checking.cases import CORE, FAMILIES, HARD_CASES, SEVERAL_OUTPUTS, Case
+from experiments.check.cases import CORE, FAMILIES, HARD_CASES, SEVERAL_OUTPUTS, Case
 
 Array = NDArray[Any]
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.checking.replay import Array, At, Value
+from experiments.check.replay import Array, At, Value
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Mistake:
     sentence
         For people; ``{m}`` stands for the batch size, ``{units}`` for the number of outputs.
     places
-        See `experiments.checking.replay.PLACES`; several where one slip shows in all of them.
+        See `experiments.check.replay.PLACES`; several where one slip shows in all of them.
     value
         What the mistaken code computes.
     activations, losses

@@ -16,9 +16,9 @@ from typing import Any, BinaryIO
 
 from numpy.typing import NDArray
 
-from experiments.checking import messages
-from experiments.checking.cases import Case
-from experiments.checking.recorder import Problem
+from experiments.check import messages
+from experiments.check.cases import Case
+from experiments.check.recorder import Problem
 
 Array = NDArray[Any]
 
@@ -38,7 +38,7 @@ class Observation:
     group
         ``core``, ``family``, ``outputs``, ``hard`` or ``training``.
     tensors
-        As `experiments.checking.recorder.Recorder` has them, each with the starting points along
+        As `experiments.check.recorder.Recorder` has them, each with the starting points along
         a first axis, the unperturbed one first.
     dtypes, internal, odd_shapes, notes, problems
         As in `Recorder`, of the unperturbed point.
@@ -162,7 +162,7 @@ class UserProcess:
         searched = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
         quiet = {"PYTHONPATH": searched, "MPLBACKEND": "Agg", "TF_CPP_MIN_LOG_LEVEL": "3"}
         command = [
-            *(sys.executable, "-W", "ignore", "-m", "experiments.checking.child"),
+            *(sys.executable, "-W", "ignore", "-m", "experiments.check.child"),
             *(str(path), name or "", str(seconds), str(writing)),
         ]
         self._process = subprocess.Popen(

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.checking.reference import spoken
+from experiments.check.reference import spoken
 
 Array = NDArray[Any]
 

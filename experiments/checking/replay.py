@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.checking.cases import Case, Point, dense_layers
-from experiments.checking.reference import LOSS, Tensors
+from experiments.check.cases import Case, Point, dense_layers
+from experiments.check.reference import LOSS, Tensors
 
 Array = NDArray[Any]
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from experiments.checking.fitting import gradient_of, ratio
-from experiments.checking.judgement import CaseVerdict, TensorVerdict, explained
-from experiments.checking.mistakes import Diagnosis
-from experiments.checking.reference import ACCURACY, LOSS
+from experiments.check.fitting import gradient_of, ratio
+from experiments.check.judgement import CaseVerdict, TensorVerdict, explained
+from experiments.check.mistakes import Diagnosis
+from experiments.check.reference import ACCURACY, LOSS
 
 
 def transposed(verdict: CaseVerdict, first: TensorVerdict) -> Diagnosis | None:

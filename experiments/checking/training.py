@@ -10,12 +10,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from experiments.checking.article import TRAINED_EPOCHS
-from experiments.checking.cases import Point
-from experiments.checking.judgement import CaseVerdict, TensorVerdict
-from experiments.checking.mistakes import Diagnosis
-from experiments.checking.process import Observation
-from experiments.checking.reference import Array, step_tensors
+from experiments.check.article import TRAINED_EPOCHS
+from experiments.check.cases import Point
+from experiments.check.judgement import CaseVerdict, TensorVerdict
+from experiments.check.mistakes import Diagnosis
+from experiments.check.process import Observation
+from experiments.check.reference import Array, step_tensors
 
 Weights = dict[str, Array]
 

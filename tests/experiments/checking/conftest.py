@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from experiments.checking.child import Clock, examine
-from experiments.checking.conclusion import conclude
-from experiments.checking.messages import pack, unpack
-from experiments.checking.process import Findings
+from experiments.check.child import Clock, examine
+from experiments.check.conclusion import conclude
+from experiments.check.messages import pack, unpack
+from experiments.check.process import Findings
 
 HERE = Path(__file__).parent
 EXAMPLES = HERE.parents[2] / "examples"

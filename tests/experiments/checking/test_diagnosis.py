@@ -1,9 +1,9 @@
 from itertools import chain
 from pathlib import Path
 
-from experiments.checking.backward_mistakes import backward_mistakes
-from experiments.checking.forward_mistakes import forward_mistakes
-from experiments.checking.update_mistakes import update_mistakes
+from experiments.check.backward_mistakes import backward_mistakes
+from experiments.check.forward_mistakes import forward_mistakes
+from experiments.check.update_mistakes import update_mistakes
 
 
 def test_a_known_mistake_is_found_pinned_and_named(mistake, check, source_of):

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments.checking.conclusion import conclude
-from experiments.checking.process import UserProcess
+from experiments.check.conclusion import conclude
+from experiments.check.process import UserProcess
 
 FORWARD = "    A_curr = X\n"
 

@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from experiments.checking.judgement import CaseVerdict
-from experiments.checking.mistakes import Diagnosis
-from experiments.checking.process import Observation
+from experiments.check.judgement import CaseVerdict
+from experiments.check.mistakes import Diagnosis
+from experiments.check.process import Observation
 
 
 @dataclass(frozen=True)

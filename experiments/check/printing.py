@@ -11,15 +11,15 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from experiments.checking.judgement import (
+from experiments.check.judgement import (
     CaseVerdict,
     TensorVerdict,
     follows,
     keys_in_order,
     worst,
 )
-from experiments.checking.reference import reference
-from experiments.checking.report import Divergence, Report
+from experiments.check.reference import reference
+from experiments.check.report import Divergence, Report
 
 _COLOURS = {
     "identical": "green",

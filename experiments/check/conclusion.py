@@ -10,23 +10,23 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.checking.cases import Case, Point, dense_layers
-from experiments.checking.diagnosis import diagnose
-from experiments.checking.hard_inputs import DECISIVE, deciding_part, remarks_on
-from experiments.checking.judgement import (
+from experiments.check.cases import Case, Point, dense_layers
+from experiments.check.diagnosis import diagnose
+from experiments.check.hard_inputs import DECISIVE, deciding_part, remarks_on
+from experiments.check.judgement import (
     CaseVerdict,
     TensorVerdict,
     confirm_against_keras,
     judge,
     worst,
 )
-from experiments.checking.meaning import forgive, remark_on_outputs
-from experiments.checking.mistakes import Diagnosis
-from experiments.checking.process import Findings, Observation
-from experiments.checking.recorder import Problem
-from experiments.checking.reference import Tensors, keras_tensors
-from experiments.checking.report import Divergence, Report
-from experiments.checking.training import judge_training
+from experiments.check.meaning import forgive, remark_on_outputs
+from experiments.check.mistakes import Diagnosis
+from experiments.check.process import Findings, Observation
+from experiments.check.recorder import Problem
+from experiments.check.reference import Tensors, keras_tensors
+from experiments.check.report import Divergence, Report
+from experiments.check.training import judge_training
 
 AskKeras = Callable[[Case, str, Point], Tensors]
 """Computes a step with Keras: case, dtype, where it starts."""

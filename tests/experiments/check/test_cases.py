@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from experiments.checking.cases import (
+from experiments.check.cases import (
     CORE,
     FAMILIES,
     PERTURBATIONS,
@@ -9,8 +9,8 @@ from experiments.checking.cases import (
     Point,
     dense_layers,
 )
-from experiments.checking.reference import keras_tensors, reference, step_tensors
-from experiments.checking.replay import Replay
+from experiments.check.reference import keras_tensors, reference, step_tensors
+from experiments.check.replay import Replay
 
 EASY = CORE + FAMILIES + SEVERAL_OUTPUTS
 

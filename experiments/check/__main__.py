@@ -55,8 +55,8 @@ def _check(network: str, seconds: float, *, as_json: bool) -> int:
     path, name = split_name(network)
 
     # Imported here so that --help starts at once.
-    from experiments.checking.conclusion import conclude
-    from experiments.checking.process import UserProcess
+    from experiments.check.conclusion import conclude
+    from experiments.check.process import UserProcess
     from experiments.runtime.keras_start import start_keras
 
     began = time.monotonic()
@@ -75,7 +75,7 @@ def _check(network: str, seconds: float, *, as_json: bool) -> int:
     else:
         from rich.console import Console
 
-        from experiments.checking.printing import print_report
+        from experiments.check.printing import print_report
 
         print_report(report, network, Console(highlight=False))
     return DIVERGENT if report.verdict == "divergent" else ALL_WELL

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.checking.cases import Case, Point
+from experiments.check.cases import Case, Point
 from scratchnet.architecture import Architecture
 from scratchnet.metrics import correct_predictions
 from scratchnet.network import Network, StepTrace
