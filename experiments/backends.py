@@ -234,7 +234,7 @@ def _progress(total: int) -> Iterator[Callable[[], None]]:
 
 def _row(trial: Trial, pair: Pair, judgements: Sequence[PairJudgement]) -> dict[str, Any]:
     """Sum up the steps of a trial."""
-    from experiments.fuzzing.results import SEVERITY
+    from experiments.fuzz.results import SEVERITY
 
     tensors = [row for judgement in judgements for row in judgement.step.rows]
     own = [row for judgement in judgements for side in judgement.own.values() for row in side.rows]

@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments import fuzz, run
-from experiments.fuzzing.cases import draw_case
-from experiments.fuzzing.climb import climb, written_out
-from experiments.fuzzing.judge import Judge
-from experiments.fuzzing.shrink import shrink
+from experiments import run
+from experiments.fuzz import __main__ as fuzz
+from experiments.fuzz.cases import draw_case
+from experiments.fuzz.climb import climb, written_out
+from experiments.fuzz.judge import Judge
+from experiments.fuzz.shrink import shrink
 from experiments.plan.plan.plan import Plan, load_plan
 from experiments.plan.plan.random_data import VALUES
 from experiments.trials.trial import load_data

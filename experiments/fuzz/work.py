@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from experiments.fuzzing.results import CaseResult
+from experiments.fuzz.results import CaseResult
 from experiments.runtime.processes import completed, worker_processes
 
 if TYPE_CHECKING:
-    from experiments.fuzzing.judge import Judge
+    from experiments.fuzz.judge import Judge
 
 Task = Callable[[], list[CaseResult]]
 """A partial of `examined`, `shrunk` or `climbed`: what a process can be handed."""
@@ -21,7 +21,7 @@ Run = Callable[[Sequence[Task]], Iterator[list[CaseResult]]]
 
 def examined(seed: int, first: int, last: int, backend: str) -> list[CaseResult]:
     """Draw the cases from number `first` to before `last`, and judge them."""
-    from experiments.fuzzing.cases import draw_case
+    from experiments.fuzz.cases import draw_case
 
     with _judge() as judge:
         return [judge(draw_case(seed, index, backend)) for index in range(first, last)]
@@ -29,7 +29,7 @@ def examined(seed: int, first: int, last: int, backend: str) -> list[CaseResult]
 
 def shrunk(failure: CaseResult) -> list[CaseResult]:
     """Return the smallest case found that fails as a given one does."""
-    from experiments.fuzzing.shrink import shrink
+    from experiments.fuzz.shrink import shrink
 
     with _judge() as judge:
         smallest = shrink(failure.trial, lambda t: judge(t).signature == failure.signature)
@@ -38,7 +38,7 @@ def shrunk(failure: CaseResult) -> list[CaseResult]:
 
 def climbed(start: CaseResult, steps: int, seed: int) -> list[CaseResult]:
     """Return where a climb from a case ends."""
-    from experiments.fuzzing.climb import climb
+    from experiments.fuzz.climb import climb
 
     with _judge() as judge:
         return [climb(start, judge, steps, seed)]
@@ -47,7 +47,7 @@ def climbed(start: CaseResult, steps: int, seed: int) -> list[CaseResult]:
 @contextmanager
 def _judge() -> Iterator[Judge]:
     """Give a judge, and take its memory back."""
-    from experiments.fuzzing.judge import Judge
+    from experiments.fuzz.judge import Judge
     from keras_baseline.backends import forget
 
     yield Judge()

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from experiments.plan.plan.datasets import DatasetSpecification, load
-from experiments.fuzzing.results import CaseResult
+from experiments.fuzz.results import CaseResult
 from experiments.plan.plan.plan import Trial
 from scratchnet.network import initial_weights
 

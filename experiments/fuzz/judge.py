@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.fuzzing.results import SEVERITY, CaseResult, Ratio
+from experiments.fuzz.results import SEVERITY, CaseResult, Ratio
 from experiments.parity.trace import ParityRow
 from experiments.parity.verdict import Divergence, judge_snapshot
 from experiments.plan.plan.plan import Trial

@@ -20,8 +20,8 @@ from experiments.runtime.arguments import positive_integer
 from experiments.runtime.exit_status import ALL_WELL, BAD_INPUT, CRASHED, DIVERGENT, unless_interrupted
 
 if TYPE_CHECKING:
-    from experiments.fuzzing.results import CaseResult, Findings
-    from experiments.fuzzing.work import Task
+    from experiments.fuzz.results import CaseResult, Findings
+    from experiments.fuzz.work import Task
 
 PROJECT = Path(__file__).parent.parent
 
@@ -160,7 +160,7 @@ def _working(options: argparse.Namespace) -> Iterator[RunTasks]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from experiments.fuzzing.work import workers
+    from experiments.fuzz.work import workers
 
     columns = (
         BarColumn(),
@@ -186,8 +186,8 @@ def _working(options: argparse.Namespace) -> Iterator[RunTasks]:
 
 def _examine(options: argparse.Namespace, run: RunTasks) -> Findings:
     """Draw and judge the cases."""
-    from experiments.fuzzing.results import Findings
-    from experiments.fuzzing.work import examined
+    from experiments.fuzz.results import Findings
+    from experiments.fuzz.work import examined
 
     findings = Findings()
     starts = range(0, options.count, _CASES_PER_TASK)
@@ -208,7 +208,7 @@ def _examine(options: argparse.Namespace, run: RunTasks) -> Findings:
 
 def _climb(findings: Findings, options: argparse.Namespace, run: RunTasks) -> list[CaseResult]:
     """Climb from the nearest cases; failures met on the way join the others."""
-    from experiments.fuzzing.work import climbed
+    from experiments.fuzz.work import climbed
 
     starts = list(findings.nearest)
     ends = list(
@@ -220,7 +220,7 @@ def _climb(findings: Findings, options: argparse.Namespace, run: RunTasks) -> li
 
 def _shrink(findings: Findings, run: RunTasks) -> list[CaseResult]:
     """Make the failures small, one of each kind."""
-    from experiments.fuzzing.work import shrunk
+    from experiments.fuzz.work import shrunk
 
     kinds = findings.kinds_of_failure()[:MOST_SHRUNK]
     return list(run("failures to shrink", [partial(shrunk, failure) for failure in kinds]))
@@ -273,7 +273,7 @@ def _print_report(report: Mapping[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from experiments.fuzzing.results import SEVERITY
+    from experiments.fuzz.results import SEVERITY
 
     console = Console(width=None if sys.stdout.isatty() else 160)
     console.print(
