@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
 def _compare(options: argparse.Namespace) -> int:
     from experiments.comparison import compare_two_runs, name_of
     from experiments.report.comparison import render_comparison
-    from experiments.results import RunResult
+    from experiments.report.run_result import RunResult
     from experiments.trials.store import whole_file
     from experiments.trials.run_folder import RunError
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from experiments.trials.turns import IMPLEMENTATIONS
 from experiments.plan.plan.plan import Trial
 from experiments.trials.ratios import Comparison, compare_runs
-from experiments.results import RunResult
+from experiments.report.run_result import RunResult
 from experiments.trials.run_folder import RunError, read_table
 
 if TYPE_CHECKING:
@@ -324,7 +324,7 @@ def _figure(found: _Found) -> str:
 
 
 def _epoch(found: _Found) -> str:
-    from experiments.report.words import duration
+    from experiments.report.sentences import duration
 
     return "n/a" if math.isnan(found.seconds) else duration(found.seconds)
 

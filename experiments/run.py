@@ -226,7 +226,7 @@ def _write_tables(
 
 
 def _write_report(store: Store) -> Path:
-    from experiments.results import RunResult
+    from experiments.report.run_result import RunResult
 
     return RunResult.load(store.folder).write_report()
 

@@ -46,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from experiments.results import RunResult
+    from experiments.report.run_result import RunResult
     from experiments.trials.run_folder import RunError
 
     try:

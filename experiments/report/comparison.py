@@ -9,8 +9,8 @@ from typing import Any
 from markupsafe import Markup
 
 from experiments.comparison import BETTER, WORSE, RunComparison, name_of
-from experiments.report.part import templates
-from experiments.report.words import Answer, times
+from experiments.report.trial_section import templates
+from experiments.report.sentences import Answer, times
 
 
 def render_comparison(comparison: RunComparison) -> str:

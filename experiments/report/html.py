@@ -19,9 +19,9 @@ from markupsafe import Markup
 
 from experiments.runtime.beside import beside
 from experiments.plan.plan.plan import Trial
-from experiments.report import words
-from experiments.report.across import across_data
-from experiments.report.part import (
+from experiments.report import sentences as words
+from experiments.report.overview import across_data
+from experiments.report.trial_section import (
     PROJECT,
     Part,
     load_result,

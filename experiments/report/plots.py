@@ -14,7 +14,7 @@ import matplotlib as mpl
 from experiments.runtime.beside import beside
 from experiments.trials.turns import EpochSeconds
 from experiments.plan.plan.plan import Trial
-from experiments.report.part import load_result
+from experiments.report.trial_section import load_result
 from experiments.report.run_plots import draw_across, draw_seconds
 from experiments.report.style import STYLE, save
 from experiments.report.summary import Summary, summarize_trial

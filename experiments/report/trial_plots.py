@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from experiments.trials.turns import IMPLEMENTATIONS
 from experiments.report.curves import loss_difference
-from experiments.report.part import agreement, held_out, loss_unit
-from experiments.report.planes import (
+from experiments.report.trial_section import agreement, held_out, loss_unit
+from experiments.report.boundaries import (
     CLASS_COLOURS,
     difference_colours,
     looks,

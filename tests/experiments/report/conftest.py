@@ -251,7 +251,7 @@ def open_page(browser):
 def summaries(mixed_run):
     """What the trials of that run say, in the plan's order."""
     from experiments.report.summary import summarize_trial
-    from experiments.results import RunResult
+    from experiments.report.run_result import RunResult
 
     run = RunResult.load(mixed_run)
     return [

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from experiments import compare
-from experiments.results import RunResult
+from experiments.report.run_result import RunResult
 
 
 @pytest.fixture(scope="module")

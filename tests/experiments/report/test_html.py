@@ -13,8 +13,8 @@ from experiments.plan.plan.plan import Trial, load_plan
 from experiments.report import html
 from experiments.report.__main__ import main
 from experiments.report.charts import chart_library
-from experiments.report.part import as_script
-from experiments.results import RunResult
+from experiments.report.trial_section import as_script
+from experiments.report.run_result import RunResult
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from experiments.report import html
-from experiments.results import RunResult
+from experiments.report.run_result import RunResult
 
 EVERY_CHART_DRAWN = "[...document.querySelectorAll('.chart')].every(c => c.querySelector('svg'))"
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from experiments.report import plots
-from experiments.results import RunResult
+from experiments.report.run_result import RunResult
 from experiments.trials.run_folder import Missing
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -65,7 +65,7 @@ def test_the_first_divergence_is_of_the_earliest_step(moons_result):
 
 
 def test_seconds_are_medians(summaries, mixed_run):
-    from experiments.results import RunResult
+    from experiments.report.run_result import RunResult
 
     result = RunResult.load(mixed_run).results["kink"]
     own = [r.seconds for r in result.seconds_per_epoch if r.implementation == "keras"]

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.results import RunResult
+from experiments.report.run_result import RunResult
 from experiments.trials.store import StoreError
 from experiments.trials.run_folder import RunError, StoredRun
 

@@ -19,10 +19,10 @@ from experiments.plan.plan.datasets import DatasetSpecification, load
 from experiments.trials.turns import IMPLEMENTATIONS
 from experiments.parity.trace import ParityRow
 from experiments.plan.plan.plan import Plan, Trial
-from experiments.report import words
+from experiments.report import sentences as words
 from experiments.report.curves import POINTS, loss_difference, numbers, thin_curves, thin_timings
-from experiments.report.drawing import draw_architecture
-from experiments.report.planes import (
+from experiments.report.network_drawing import draw_architecture
+from experiments.report.boundaries import (
     CLASS_COLOURS,
     boundary_lines,
     difference_image,

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments.report.planes import (
+from experiments.report.boundaries import (
     APART_COLOUR,
     boundary_lines,
     difference_image,

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.report import words
+from experiments.report import sentences as words
 from experiments.report.summary import Summary
 
 _BATCH_GROUPS = 7

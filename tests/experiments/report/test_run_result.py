@@ -1,4 +1,4 @@
-from experiments.results import RunResult
+from experiments.report.run_result import RunResult
 
 
 def test_tables_have_a_row_for_each_trial_that_was_planned(small_run):

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from experiments.trials.comparability import compare_accuracies
-from experiments.report import words
+from experiments.report import sentences as words
 from experiments.report.summary import Speed, summarize_trial
-from experiments.results import RunResult
+from experiments.report.run_result import RunResult
 
 
 @pytest.fixture

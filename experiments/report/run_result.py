@@ -2,7 +2,7 @@
 
 ::
 
-    from experiments.results import RunResult
+    from experiments.report.run_result import RunResult
 
     run = RunResult.load("results/article")
     run                 # in a notebook: the verdict and one row per trial
