@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from experiments.workloads import Workload
+    from experiments.bench.workloads import Workload
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import types
 import numpy as np
 
 from experiments.peers.floors import GemmFloor, _products, calls_per_epoch, count_calls
-from experiments.workloads import OPTIMIZERS, Workload, network
+from experiments.bench.workloads import OPTIMIZERS, Workload, network
 
 
 def workload(*units, samples=12, batch_size=12, optimizer="sgd"):

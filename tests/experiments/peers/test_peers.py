@@ -3,9 +3,10 @@ import os
 
 import pytest
 
-from experiments import equality, timing
+from experiments.bench import same_training as equality
+from experiments.bench import protocol as timing
 from experiments.peers import DEFAULT_PEERS, OURS, PEERS
-from experiments.workloads import OPTIMIZERS, Workload, network
+from experiments.bench.workloads import OPTIMIZERS, Workload, network
 
 # 70 samples leave a last batch of 6.
 BINARY = Workload("binary", network(2, 6, 5, 1), OPTIMIZERS["adam"], samples=70, batch_size=32)

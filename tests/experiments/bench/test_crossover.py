@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from experiments import crossover
-from experiments.timing import ProcessError
+from experiments.bench import crossover
+from experiments.bench.protocol import ProcessError
 
 
 def timed(speedup):
@@ -73,7 +73,7 @@ def test_an_epoch_has_whole_batches_and_at_most_64_of_them(width, batch_size):
 def test_the_picture_is_drawn_from_any_number_of_points(tmp_path, count):
     from matplotlib.image import imread
 
-    from experiments.report.crossover import draw_map
+    from experiments.bench.plots import draw_map
 
     points, _ = measure(timed(lambda width, batch: 300.0 / width * batch**0.2))
     draw_map(points[:count], tmp_path / "map.png")

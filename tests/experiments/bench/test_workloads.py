@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from experiments.workloads import DEFAULT_WORKLOADS, WORKLOADS, Workload, network
+from experiments.bench.workloads import DEFAULT_WORKLOADS, WORKLOADS, Workload, network
 from scratchnet import Adam
 
 

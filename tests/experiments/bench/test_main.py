@@ -5,8 +5,9 @@ import sys
 
 import pytest
 
-from experiments import bench, timing
-from experiments.timing import ProcessError
+from experiments.bench import __main__ as bench
+from experiments.bench import protocol as timing
+from experiments.bench.protocol import ProcessError
 
 SECONDS = {"scratchnet": 1e-3, "article_numpy": 3e-3, "gemm_floor": 5e-4}
 QUICK = ["--workload", "article/full/sgd", "--peers", "article_numpy,gemm_floor", "--threads", "1"]

@@ -3,10 +3,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from experiments import equality
+from experiments.bench import same_training as equality
 from experiments.peers.article_numpy import ArticleNumPy
 from experiments.peers.scratchnet_fit import ScratchnetFit
-from experiments.workloads import OPTIMIZERS, Workload, network
+from experiments.bench.workloads import OPTIMIZERS, Workload, network
 from scratchnet import SGD, Adam
 
 BINARY = network(2, 6, 5, 1)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from experiments import scaling
+from experiments.bench import scaling
 
 
 @pytest.mark.parametrize("exponent", [0.0, 1.0, 2.0])
@@ -63,7 +63,7 @@ def test_parameters_are_counted():
 
 
 def test_memory_does_not_grow_with_the_number_of_samples():
-    from experiments.timed_process import measure_memory
+    from experiments.bench.process import measure_memory
 
     def peak(samples):
         workload = scaling.scaling_workload(samples, width=64, depth=2, batch_size=16)
@@ -75,7 +75,7 @@ def test_memory_does_not_grow_with_the_number_of_samples():
 
 
 def test_the_picture_is_drawn(tmp_path):
-    from experiments.report.scaling import draw_scaling
+    from experiments.bench.scaling_plots import draw_scaling
 
     points = measure(lambda _: None)
     draw_scaling(points, scaling.fit_growth(points), tmp_path / "scaling.png")

@@ -22,10 +22,10 @@ from typing import Any
 
 import numpy as np
 
-from experiments import equality
+from experiments.bench import same_training as equality
 from experiments.peers import OURS, PEERS, Peer
 from experiments.trials.ratios import Comparison, compare, settled
-from experiments.workloads import Workload
+from experiments.bench.workloads import Workload
 
 SEGMENTS = 5
 SEGMENT_SECONDS = 0.1
@@ -257,7 +257,7 @@ class References:
 
 
 def timing_job(workload: Workload, threads: int, peer: Peer, reference: str) -> dict[str, Any]:
-    """Return a job for `experiments.timed_process`, as plain data."""
+    """Return a job for `experiments.bench.process`, as plain data."""
     return {
         "peer": peer.name,
         "workload": workload.to_dict(),
@@ -302,7 +302,7 @@ def run_process(job: Mapping[str, Any], variables: Mapping[str, str]) -> dict[st
         path = Path(folder) / "timing.job"
         path.write_text(json.dumps(job))
         process = subprocess.Popen(
-            [sys.executable, "-m", "experiments.timed_process", str(path)],
+            [sys.executable, "-m", "experiments.bench.process", str(path)],
             env=dict(variables),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

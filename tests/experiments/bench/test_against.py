@@ -2,7 +2,7 @@ import copy
 
 import pytest
 
-from experiments.regression import changes
+from experiments.bench.against import changes
 
 ENVIRONMENT = {"processor": "P", "cores": 2}
 

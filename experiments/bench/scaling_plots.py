@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from experiments.report.style import COLOURS, STYLE
-from experiments.scaling import Growth, ScalingPoint
+from experiments.bench.scaling import Growth, ScalingPoint
 
 _LABELS = {"seconds": "seconds per epoch", "peak_bytes": "peak memory, bytes"}
 _AXES = {

@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from experiments.crossover import MapPoint
+from experiments.bench.crossover import MapPoint
 from experiments.peers import OURS, PEERS
 from experiments.trials.ratios import instabilities
-from experiments.scaling import Growth, ScalingPoint
+from experiments.bench.scaling import Growth, ScalingPoint
 from experiments.trials.store import whole_file
-from experiments.timing import Cell, ProcessTiming
+from experiments.bench.protocol import Cell, ProcessTiming
 
 Row = dict[str, Any]
 
@@ -171,7 +171,7 @@ def write(results: Mapping[str, Any], folder: Path) -> None:
 
 def write_map(points: Sequence[MapPoint], folder: Path) -> None:
     """Write ``crossover.csv`` and ``crossover.png``."""
-    from experiments.report.crossover import draw_map
+    from experiments.bench.plots import draw_map
 
     points = sorted(points, key=lambda point: (point.width, point.batch_size))
     rows = [asdict(point) | {"speedup": point.speedup} for point in points]
@@ -183,7 +183,7 @@ def write_map(points: Sequence[MapPoint], folder: Path) -> None:
 
 def write_scaling(points: Sequence[ScalingPoint], growth: Sequence[Growth], folder: Path) -> None:
     """Write ``scaling.csv``, ``growth.csv`` and ``scaling.png``."""
-    from experiments.report.scaling import draw_scaling
+    from experiments.bench.scaling_plots import draw_scaling
 
     for name, kind, rows in (
         ("scaling.csv", ScalingPoint, points),

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from experiments.peers import OURS, PEERS
-from experiments.timing import ProcessError, RunJob, environment, run_process, timing_job
-from experiments.workloads import OPTIMIZERS, Workload, network
+from experiments.bench.protocol import ProcessError, RunJob, environment, run_process, timing_job
+from experiments.bench.workloads import OPTIMIZERS, Workload, network
 
 REPEATS = 3
 
@@ -100,7 +100,7 @@ def measure_scaling(
     time_limit
         Begin nothing after so many seconds.
     run_job
-        By default `experiments.timing.run_process`.
+        By default `experiments.bench.protocol.run_process`.
 
     Yields
     ------

@@ -13,8 +13,8 @@ from time import monotonic
 import numpy as np
 
 from experiments.peers import OURS, PEERS
-from experiments.timing import ProcessError, RunJob, environment, run_process, timing_job
-from experiments.workloads import OPTIMIZERS, Workload, network
+from experiments.bench.protocol import ProcessError, RunJob, environment, run_process, timing_job
+from experiments.bench.workloads import OPTIMIZERS, Workload, network
 
 PEER = "keras_best"
 SEGMENTS = 3
@@ -89,7 +89,7 @@ def measure_map(
     on_point, on_failure
         Told what runs next, and what failed.
     run_job
-        By default `experiments.timing.run_process`.
+        By default `experiments.bench.protocol.run_process`.
 
     Yields
     ------

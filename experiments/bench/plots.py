@@ -11,7 +11,7 @@ from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from experiments.crossover import BATCHES, WIDTHS, MapPoint
+from experiments.bench.crossover import BATCHES, WIDTHS, MapPoint
 from experiments.report.style import STYLE
 
 

@@ -4,11 +4,11 @@ import sys
 
 import pytest
 
-from experiments import timing
+from experiments.bench import protocol as timing
 from experiments.peers import PEERS
-from experiments.timed_process import _segments
-from experiments.timing import Cell, ProcessError
-from experiments.workloads import OPTIMIZERS, Workload, network
+from experiments.bench.process import _segments
+from experiments.bench.protocol import Cell, ProcessError
+from experiments.bench.workloads import OPTIMIZERS, Workload, network
 from keras_baseline.peers.implementation import Implementation
 
 SMALL = Workload("small", network(2, 3, 1), OPTIMIZERS["sgd"], samples=40, batch_size=16)
@@ -216,7 +216,7 @@ def test_the_timed_process_imports_nothing_heavy_before_the_implementation():
     import subprocess
 
     code = (
-        "import sys, experiments.timed_process\n"
+        "import sys, experiments.bench.process\n"
         "print({'numpy', 'keras', 'tensorflow', 'torch', 'jax', 'sklearn'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

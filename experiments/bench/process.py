@@ -1,6 +1,6 @@
 """The process in which one implementation is timed once.
 
-``python -m experiments.timed_process JOB.json`` is started by `experiments.timing`, does one job
+``python -m experiments.bench.process JOB.json`` is started by `experiments.bench.protocol`, does one job
 and writes what it found beside it. Nothing heavy is imported before the implementation, so that
 its import can be timed too.
 """
@@ -37,7 +37,7 @@ def measure_time(job: Mapping[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     job
-        As written by `experiments.timing.run_process`.
+        As written by `experiments.bench.protocol.run_process`.
 
     Returns
     -------
@@ -56,7 +56,7 @@ def measure_time(job: Mapping[str, Any]) -> dict[str, Any]:
     from threadpoolctl import threadpool_limits
 
     from experiments import equality
-    from experiments.workloads import Workload
+    from experiments.bench.workloads import Workload
 
     threadpool_limits(job["threads"])
     implementation_class.set_threads(job["threads"])
@@ -99,7 +99,7 @@ def measure_memory(job: Mapping[str, Any]) -> dict[str, Any]:
     """
     import tracemalloc
 
-    from experiments.workloads import Workload
+    from experiments.bench.workloads import Workload
 
     implementation_class = _load(job["peer"])
     task = Workload.from_dict(job["workload"]).task()

@@ -27,8 +27,8 @@ from experiments.runtime.exit_status import (
 from experiments.peers import DEFAULT_PEERS, OURS, PEERS
 
 if TYPE_CHECKING:
-    from experiments.timing import Cell
-    from experiments.workloads import Workload
+    from experiments.bench.protocol import Cell
+    from experiments.bench.workloads import Workload
 
 PROJECT = Path(__file__).parent.parent
 
@@ -113,7 +113,7 @@ def _list() -> int:
     from rich.console import Console
     from rich.table import Table
 
-    from experiments.workloads import DEFAULT_WORKLOADS, WORKLOADS
+    from experiments.bench.workloads import DEFAULT_WORKLOADS, WORKLOADS
 
     workloads = Table("workload", "samples", "batch size", "default", box=None)
     for name, workload in WORKLOADS.items():
@@ -148,8 +148,8 @@ def _run(options: argparse.Namespace) -> int:
     if options.json and Path(options.json).is_dir():
         raise BadInput(f"--json {options.json}: is a folder; expected the name of a file")
 
-    from experiments.report.bench import progress, show, write
-    from experiments.timing import Cell, run_cells
+    from experiments.bench.tables import progress, show, write
+    from experiments.bench.protocol import Cell, run_cells
 
     for name, missing in skipped.items():
         print(f"{name} is skipped: {missing} is not here", file=sys.stderr)
@@ -180,10 +180,10 @@ def _run_studies(options: argparse.Namespace, out: Path, threads: int) -> int:
     """Measure the crossover map, cost against work, or both."""
     from dataclasses import asdict
 
-    from experiments.crossover import MapPoint, measure_map
+    from experiments.bench.crossover import MapPoint, measure_map
     from experiments.runtime.machine import describe_environment
     from experiments.report import bench as report
-    from experiments.scaling import ScalingPoint, fit_growth, measure_scaling
+    from experiments.bench.scaling import ScalingPoint, fit_growth, measure_scaling
 
     points: list[MapPoint] = []
     sizes: list[ScalingPoint] = []
@@ -242,9 +242,9 @@ def _collect(
     from dataclasses import asdict
 
     from experiments.runtime.machine import describe_environment
-    from experiments.regression import changes
-    from experiments.report.bench import comparison_table, implementation_table
-    from experiments.timing import timing_table
+    from experiments.bench.against import changes
+    from experiments.bench.tables import comparison_table, implementation_table
+    from experiments.bench.protocol import timing_table
 
     results: dict[str, Any] = {
         "environment": describe_environment(),
@@ -269,7 +269,7 @@ def _status(results: dict[str, Any]) -> int:
 
 
 def _chosen_workloads(names: list[str] | None) -> list[Workload]:
-    from experiments.workloads import DEFAULT_WORKLOADS, WORKLOADS
+    from experiments.bench.workloads import DEFAULT_WORKLOADS, WORKLOADS
 
     chosen: dict[str, Workload] = {}
     for name in names or DEFAULT_WORKLOADS:
@@ -300,7 +300,7 @@ def _chosen_peers(names: str | None) -> tuple[list[str], dict[str, str]]:
 
 
 def _chosen_threads(text: str) -> list[int]:
-    from experiments.timing import processors
+    from experiments.bench.protocol import processors
 
     available = len(processors())
     counts = []
