@@ -24,7 +24,7 @@ from experiments.runtime.exit_status import (
     REGRESSED,
     unless_interrupted,
 )
-from experiments.peers import DEFAULT_PEERS, OURS, PEERS
+from experiments.bench.peers import DEFAULT_PEERS, OURS, PEERS
 
 if TYPE_CHECKING:
     from experiments.bench.protocol import Cell

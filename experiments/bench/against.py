@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.peers import OURS
+from experiments.bench.peers import OURS
 from experiments.trials.ratios import MINIMUM_PAIRS, Comparison, compare_runs
 
 EQUIVALENCE = 0.05

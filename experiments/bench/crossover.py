@@ -12,7 +12,7 @@ from time import monotonic
 
 import numpy as np
 
-from experiments.peers import OURS, PEERS
+from experiments.bench.peers import OURS, PEERS
 from experiments.bench.protocol import ProcessError, RunJob, environment, run_process, timing_job
 from experiments.bench.workloads import OPTIMIZERS, Workload, network
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from time import perf_counter, perf_counter_ns, process_time_ns
 from typing import TYPE_CHECKING, Any
 
-from experiments.peers import PEERS
+from experiments.bench.peers import PEERS
 
 if TYPE_CHECKING:
     from keras_baseline.peers.implementation import Implementation

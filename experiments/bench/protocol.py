@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from experiments.bench import same_training as equality
-from experiments.peers import OURS, PEERS, Peer
+from experiments.bench.peers import OURS, PEERS, Peer
 from experiments.trials.ratios import Comparison, compare, settled
 from experiments.bench.workloads import Workload
 

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.peers.adam import ADAMS
+from experiments.bench.peers.adam import ADAMS
 from keras_baseline.peers.implementation import Task
 from scratchnet import Adam, Network, OptimizerState
 from scratchnet.optimizers import Optimizer
@@ -63,7 +63,7 @@ def reference(task: Task, epochs: int, adam: str = "keras") -> Reference:
     epochs
         How long.
     adam
-        Whose meaning of Adam is followed; see `experiments.peers.adam`.
+        Whose meaning of Adam is followed; see `experiments.bench.peers.adam`.
 
     Returns
     -------

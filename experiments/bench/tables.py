@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from experiments.bench.crossover import MapPoint
-from experiments.peers import OURS, PEERS
+from experiments.bench.peers import OURS, PEERS
 from experiments.trials.ratios import instabilities
 from experiments.bench.scaling import Growth, ScalingPoint
 from experiments.trials.store import whole_file

@@ -103,7 +103,7 @@ def test_a_regression_is_named_and_sets_the_status(processes, tmp_path, capsys):
 def test_what_is_not_installed_is_skipped_by_name(processes, tmp_path, capsys, monkeypatch):
     import dataclasses
 
-    from experiments.peers import PEERS
+    from experiments.bench.peers import PEERS
 
     absent = dataclasses.replace(PEERS["jax_step"], needs=("no_such_library",))
     monkeypatch.setitem(PEERS, "jax_step", absent)

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from experiments.bench import protocol as timing
-from experiments.peers import PEERS
+from experiments.bench.peers import PEERS
 from experiments.bench.process import _segments
 from experiments.bench.protocol import Cell, ProcessError
 from experiments.bench.workloads import OPTIMIZERS, Workload, network

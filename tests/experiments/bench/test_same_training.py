@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from experiments.bench import same_training as equality
-from experiments.peers.article_numpy import ArticleNumPy
-from experiments.peers.scratchnet_fit import ScratchnetFit
+from experiments.bench.peers.article_numpy import ArticleNumPy
+from experiments.bench.peers.scratchnet_fit import ScratchnetFit
 from experiments.bench.workloads import OPTIMIZERS, Workload, network
 from scratchnet import SGD, Adam
 

@@ -5,7 +5,7 @@ import pytest
 
 from experiments.bench import same_training as equality
 from experiments.bench import protocol as timing
-from experiments.peers import DEFAULT_PEERS, OURS, PEERS
+from experiments.bench.peers import DEFAULT_PEERS, OURS, PEERS
 from experiments.bench.workloads import OPTIMIZERS, Workload, network
 
 # 70 samples leave a last batch of 6.
@@ -98,7 +98,7 @@ def test_the_registry_imports_no_library():
     import sys
 
     code = (
-        "import sys, experiments.peers\n"
+        "import sys, experiments.bench.peers\n"
         "print({'numpy', 'keras', 'tensorflow', 'torch', 'jax', 'sklearn'} & set(sys.modules))"
     )
     done = subprocess.run(

@@ -36,7 +36,7 @@ class Peer:
         Whether it trains, and must therefore reach scratchnet's weights and loss; a floor does
         not.
     adam
-        Whose Adam it has, an entry of `experiments.peers.adam.ADAMS`.
+        Whose Adam it has, an entry of `experiments.bench.peers.adam.ADAMS`.
     programs
         Programs one of which must be on the path.
     binary_only, sgd_only
@@ -76,7 +76,7 @@ _ENTRIES = (
     Peer(
         "scratchnet",
         "scratchnet.fit, which keeps loss and accuracy of every epoch",
-        "experiments.peers.scratchnet_fit:ScratchnetFit",
+        "experiments.bench.peers.scratchnet_fit:ScratchnetFit",
     ),
     Peer(
         "keras_fit",
@@ -156,27 +156,27 @@ _ENTRIES = (
     Peer(
         "sklearn",
         "sklearn.neural_network.MLPClassifier.fit",
-        "experiments.peers.sklearn_mlp:SklearnMLP",
+        "experiments.bench.peers.sklearn_mlp:SklearnMLP",
         ("sklearn",),
         adam="exact",
     ),
     Peer(
         "article_numpy",
         "the article's way: samples in columns, dicts, fresh arrays at every step",
-        "experiments.peers.article_numpy:ArticleNumPy",
+        "experiments.bench.peers.article_numpy:ArticleNumPy",
         binary_only=True,
         sgd_only=True,
     ),
     Peer(
         "gemm_floor",
         "the bare matrix products of the step, into arrays made beforehand",
-        "experiments.peers.floors:GemmFloor",
+        "experiments.bench.peers.floors:GemmFloor",
         checked=False,
     ),
     Peer(
         "dispatch_floor",
         "as many empty NumPy calls as scratchnet's epoch makes",
-        "experiments.peers.floors:DispatchFloor",
+        "experiments.bench.peers.floors:DispatchFloor",
         checked=False,
     ),
 )

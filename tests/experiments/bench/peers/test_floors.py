@@ -3,7 +3,7 @@ import types
 
 import numpy as np
 
-from experiments.peers.floors import GemmFloor, _products, calls_per_epoch, count_calls
+from experiments.bench.peers.floors import GemmFloor, _products, calls_per_epoch, count_calls
 from experiments.bench.workloads import OPTIMIZERS, Workload, network
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.peers.scratchnet_fit import ScratchnetFit
+from experiments.bench.peers.scratchnet_fit import ScratchnetFit
 from keras_baseline.peers.implementation import Array, Implementation, OnEpochs, Task
 
 
