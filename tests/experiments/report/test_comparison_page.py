@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from experiments import compare
+from experiments.compare import __main__ as compare
 from experiments.report.run_result import RunResult
 
 

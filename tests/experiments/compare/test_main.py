@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments import compare
+from experiments.compare import __main__ as compare
 from experiments.plan.plan.plan import Plan, Trial
 
 TABLE = {

@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from experiments.comparison import BETTER, WORSE, RunComparison, name_of
+from experiments.compare.changes import BETTER, WORSE, RunComparison, name_of
 from experiments.report.trial_section import templates
 from experiments.report.sentences import Answer, times
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from experiments.runtime.exit_status import ALL_WELL, BAD_INPUT, REGRESSED, unless_interrupted
 
 if TYPE_CHECKING:
-    from experiments.comparison import RunComparison
+    from experiments.compare.changes import RunComparison
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,8 +41,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from experiments.comparison import compare_two_runs, name_of
-    from experiments.report.comparison import render_comparison
+    from experiments.compare.changes import compare_two_runs, name_of
+    from experiments.compare.page import render_comparison
     from experiments.report.run_result import RunResult
     from experiments.trials.store import whole_file
     from experiments.trials.run_folder import RunError

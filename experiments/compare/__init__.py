@@ -1,0 +1,1 @@
+"""Two runs: what changed between them, and the page that shows it."""
