@@ -18,12 +18,18 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.runtime.exit_status import ALL_WELL, BAD_INPUT, CRASHED, DIVERGENT, unless_interrupted
+from experiments.runtime.exit_status import (
+    ALL_WELL,
+    BAD_INPUT,
+    CRASHED,
+    DIVERGENT,
+    unless_interrupted,
+)
 
 if TYPE_CHECKING:
     from experiments.parity.pair import Pair, PairJudgement
     from experiments.parity.trace import Snapshot
-    from experiments.plan.plan.plan import Plan, Trial
+    from experiments.plan.plan import Plan, Trial
     from experiments.runtime.processes import WorkerPool
     from scratchnet.network import StepTrace
 
@@ -38,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from experiments.plan.plan.plan import PlanError, load_plan
+    from experiments.plan.plan import PlanError, load_plan
 
     try:
         pair = _pair(options.sides)
@@ -101,7 +107,7 @@ def _pair(sides: str) -> Pair:
         If that is not what is written.
     """
     from experiments.parity.pair import IMPLEMENTATIONS, SCRATCHNET, Pair
-    from experiments.plan.plan.plan import PlanError, check_backend
+    from experiments.plan.plan import PlanError, check_backend
 
     names = [name.strip() for name in sides.split(",")]
     if len(names) != 2 or len(set(names)) != 2 or not set(names) <= set(IMPLEMENTATIONS):
@@ -162,8 +168,8 @@ class Processes:
         return [{name: steps[i] for name, steps in found.items()} for i in range(len(starts))]
 
     def _pool(self, backend: str) -> WorkerPool:
-        from experiments.runtime.processes import worker_processes
         from experiments.runtime.keras_start import start_keras
+        from experiments.runtime.processes import worker_processes
 
         if backend not in self._pools:
             pool = worker_processes(1, start_keras, backend)
@@ -194,7 +200,7 @@ def _judged(trial: Trial, pair: Pair, processes: Processes) -> list[PairJudgemen
 def _arbiters(pair: Pair) -> list[str]:
     """Return the other implementations that are installed."""
     from experiments.parity.pair import IMPLEMENTATIONS, SCRATCHNET
-    from experiments.plan.plan.plan import PlanError, check_backend
+    from experiments.plan.plan import PlanError, check_backend
 
     found = []
     for name in IMPLEMENTATIONS:

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from rich.progress import Progress
     from rich.table import Table
 
-    from experiments.plan.plan.plan import Plan, Trial
-    from experiments.trials.tables import Tables
+    from experiments.plan.plan import Plan, Trial
     from experiments.trials.store import Store
+    from experiments.trials.tables import Tables
     from experiments.trials.trial import TrialResult
 
 PROJECT = Path(__file__).parent.parent
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from experiments.plan.plan.plan import PlanError, load_plan
+    from experiments.plan.plan import PlanError, load_plan
     from experiments.trials.store import Store, StoreError
 
     try:
@@ -232,7 +232,7 @@ def _write_report(store: Store) -> Path:
 
 
 def _print_plan(plan: Plan) -> None:
-    from experiments.plan.plan.describe import describe_architecture, describe_optimizer
+    from experiments.plan.describe import describe_architecture, describe_optimizer
 
     table = _table("trial", "network", "data", "optimizer", "dtype", "batch", "epochs")
     for trial in plan.trials:

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from experiments.bench.peers import DEFAULT_PEERS, OURS, PEERS
 from experiments.runtime.arguments import seed
 from experiments.runtime.exit_status import (
     ALL_WELL,
@@ -24,13 +25,12 @@ from experiments.runtime.exit_status import (
     REGRESSED,
     unless_interrupted,
 )
-from experiments.bench.peers import DEFAULT_PEERS, OURS, PEERS
 
 if TYPE_CHECKING:
     from experiments.bench.protocol import Cell
     from experiments.bench.workloads import Workload
 
-PROJECT = Path(__file__).parent.parent
+PROJECT = Path(__file__).parents[2]
 
 
 class BadInput(Exception):  # noqa: N818
@@ -148,8 +148,8 @@ def _run(options: argparse.Namespace) -> int:
     if options.json and Path(options.json).is_dir():
         raise BadInput(f"--json {options.json}: is a folder; expected the name of a file")
 
-    from experiments.bench.tables import progress, show, write
     from experiments.bench.protocol import Cell, run_cells
+    from experiments.bench.tables import progress, show, write
 
     for name, missing in skipped.items():
         print(f"{name} is skipped: {missing} is not here", file=sys.stderr)
@@ -180,10 +180,10 @@ def _run_studies(options: argparse.Namespace, out: Path, threads: int) -> int:
     """Measure the crossover map, cost against work, or both."""
     from dataclasses import asdict
 
+    from experiments.bench import tables as report
     from experiments.bench.crossover import MapPoint, measure_map
-    from experiments.runtime.machine import describe_environment
-    from experiments.report import bench as report
     from experiments.bench.scaling import ScalingPoint, fit_growth, measure_scaling
+    from experiments.runtime.machine import describe_environment
 
     points: list[MapPoint] = []
     sizes: list[ScalingPoint] = []
@@ -241,10 +241,10 @@ def _collect(
     """Return everything measured, as plain data."""
     from dataclasses import asdict
 
-    from experiments.runtime.machine import describe_environment
     from experiments.bench.against import changes
-    from experiments.bench.tables import comparison_table, implementation_table
     from experiments.bench.protocol import timing_table
+    from experiments.bench.tables import comparison_table, implementation_table
+    from experiments.runtime.machine import describe_environment
 
     results: dict[str, Any] = {
         "environment": describe_environment(),

@@ -1,8 +1,8 @@
 """The process in which one implementation is timed once.
 
-``python -m experiments.bench.process JOB.json`` is started by `experiments.bench.protocol`, does one job
-and writes what it found beside it. Nothing heavy is imported before the implementation, so that
-its import can be timed too.
+``python -m experiments.bench.process JOB.json`` is started by `experiments.bench.protocol`, does
+one job and writes what it found beside it. Nothing heavy is imported before the implementation,
+so that its import can be timed too.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def measure_time(job: Mapping[str, Any]) -> dict[str, Any]:
 
     from threadpoolctl import threadpool_limits
 
-    from experiments import equality
+    from experiments.bench import same_training
     from experiments.bench.workloads import Workload
 
     threadpool_limits(job["threads"])
@@ -68,8 +68,8 @@ def measure_time(job: Mapping[str, Any]) -> dict[str, Any]:
     built = perf_counter()
     first_epoch = _first_epoch_seconds(implementation, workload.checked_epochs)
     if job["reference"]:
-        difference = equality.difference(
-            equality.load(job["reference"]),
+        difference = same_training.difference(
+            same_training.load(job["reference"]),
             implementation.weights(),
             implementation.loss(),
             implementation.loss_is,

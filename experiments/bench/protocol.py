@@ -22,10 +22,10 @@ from typing import Any
 
 import numpy as np
 
-from experiments.bench import same_training as equality
+from experiments.bench import same_training
 from experiments.bench.peers import OURS, PEERS, Peer
-from experiments.trials.ratios import Comparison, compare, settled
 from experiments.bench.workloads import Workload
+from experiments.trials.ratios import Comparison, compare, settled
 
 SEGMENTS = 5
 SEGMENT_SECONDS = 0.1
@@ -250,8 +250,10 @@ class References:
 
             path = str(self._folder / f"{len(self._paths)}.npz")
             with threadpool_limits(1):
-                expected = equality.reference(workload.task(), workload.checked_epochs, peer.adam)
-            equality.save(expected, path)
+                expected = same_training.reference(
+                    workload.task(), workload.checked_epochs, peer.adam
+                )
+            same_training.save(expected, path)
             self._paths[key] = path
         return self._paths[key]
 

@@ -9,8 +9,8 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from experiments.report.style import COLOURS, STYLE
 from experiments.bench.scaling import Growth, ScalingPoint
+from experiments.report.style import COLOURS, STYLE
 
 _LABELS = {"seconds": "seconds per epoch", "peak_bytes": "peak memory, bytes"}
 _AXES = {

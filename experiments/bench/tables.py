@@ -17,10 +17,10 @@ import numpy as np
 
 from experiments.bench.crossover import MapPoint
 from experiments.bench.peers import OURS, PEERS
-from experiments.trials.ratios import instabilities
-from experiments.bench.scaling import Growth, ScalingPoint
-from experiments.trials.store import whole_file
 from experiments.bench.protocol import Cell, ProcessTiming
+from experiments.bench.scaling import Growth, ScalingPoint
+from experiments.trials.ratios import instabilities
+from experiments.trials.store import whole_file
 
 Row = dict[str, Any]
 

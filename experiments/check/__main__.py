@@ -56,7 +56,7 @@ def _check(network: str, seconds: float, *, as_json: bool) -> int:
 
     # Imported here so that --help starts at once.
     from experiments.check.conclusion import conclude
-    from experiments.check.process import UserProcess
+    from experiments.check.user.process import UserProcess
     from experiments.runtime.keras_start import start_keras
 
     began = time.monotonic()

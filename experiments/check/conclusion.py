@@ -11,22 +11,22 @@ from pathlib import Path
 import numpy as np
 
 from experiments.check.cases import Case, Point, dense_layers
-from experiments.check.diagnosis import diagnose
-from experiments.check.hard_inputs import DECISIVE, deciding_part, remarks_on
-from experiments.check.judgement import (
+from experiments.check.judging.diagnosis import diagnose
+from experiments.check.judging.hard_inputs import DECISIVE, deciding_part, remarks_on
+from experiments.check.judging.meaning import forgive, remark_on_outputs
+from experiments.check.judging.mistakes import Diagnosis
+from experiments.check.judging.noise import (
     CaseVerdict,
     TensorVerdict,
     confirm_against_keras,
     judge,
     worst,
 )
-from experiments.check.meaning import forgive, remark_on_outputs
-from experiments.check.mistakes import Diagnosis
-from experiments.check.process import Findings, Observation
-from experiments.check.recorder import Problem
+from experiments.check.judging.training import judge_training
 from experiments.check.reference import Tensors, keras_tensors
 from experiments.check.report import Divergence, Report
-from experiments.check.training import judge_training
+from experiments.check.user.process import Findings, Observation
+from experiments.check.user.recorder import Problem
 
 AskKeras = Callable[[Case, str, Point], Tensors]
 """Computes a step with Keras: case, dtype, where it starts."""

@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from experiments.check.judgement import (
+from experiments.check.judging.noise import (
     CaseVerdict,
     TensorVerdict,
     follows,

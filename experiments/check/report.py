@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from experiments.check.judgement import CaseVerdict
-from experiments.check.mistakes import Diagnosis
-from experiments.check.process import Observation
+from experiments.check.judging.mistakes import Diagnosis
+from experiments.check.judging.noise import CaseVerdict
+from experiments.check.user.process import Observation
 
 
 @dataclass(frozen=True)

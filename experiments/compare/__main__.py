@@ -44,8 +44,8 @@ def _compare(options: argparse.Namespace) -> int:
     from experiments.compare.changes import compare_two_runs, name_of
     from experiments.compare.page import render_comparison
     from experiments.report.run_result import RunResult
-    from experiments.trials.store import whole_file
     from experiments.trials.run_folder import RunError
+    from experiments.trials.store import whole_file
 
     page = options.out or options.after / f"compare-{name_of(options.before)}.html"
     try:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.trials.turns import IMPLEMENTATIONS
-from experiments.plan.plan.plan import Trial
-from experiments.trials.ratios import Comparison, compare_runs
+from experiments.plan.plan import Trial
 from experiments.report.run_result import RunResult
+from experiments.trials.ratios import Comparison, compare_runs
 from experiments.trials.run_folder import RunError, read_table
+from experiments.trials.turns import IMPLEMENTATIONS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -273,7 +273,7 @@ def _accuracy(old: _Found, new: _Found, trial: Trial, *, same_settings: bool) ->
 
 def _by_chance(a: float, b: float, trial: Trial) -> bool:
     """Whether two shares of the held-out samples differ by no more than chance, at 95 %."""
-    from experiments.plan.plan.datasets import DatasetError, load
+    from experiments.plan.datasets import DatasetError, load
 
     try:
         samples = len(load(trial.dataset).y_test)

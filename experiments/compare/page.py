@@ -9,8 +9,8 @@ from typing import Any
 from markupsafe import Markup
 
 from experiments.compare.changes import BETTER, WORSE, RunComparison, name_of
-from experiments.report.trial_section import templates
 from experiments.report.sentences import Answer, times
+from experiments.report.trial_section import templates
 
 
 def render_comparison(comparison: RunComparison) -> str:

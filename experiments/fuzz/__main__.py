@@ -17,13 +17,19 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from experiments.runtime.arguments import positive_integer
-from experiments.runtime.exit_status import ALL_WELL, BAD_INPUT, CRASHED, DIVERGENT, unless_interrupted
+from experiments.runtime.exit_status import (
+    ALL_WELL,
+    BAD_INPUT,
+    CRASHED,
+    DIVERGENT,
+    unless_interrupted,
+)
 
 if TYPE_CHECKING:
     from experiments.fuzz.results import CaseResult, Findings
     from experiments.fuzz.work import Task
 
-PROJECT = Path(__file__).parent.parent
+PROJECT = Path(__file__).parents[2]
 
 MOST_SHRUNK = 10
 CLIMBS = 8
@@ -40,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _fuzz(options: argparse.Namespace) -> int:
-    from experiments.plan.plan.plan import PlanError, check_backend
+    from experiments.plan.plan import PlanError, check_backend
 
     try:
         check_backend(options.backend)
@@ -228,7 +234,7 @@ def _shrink(findings: Findings, run: RunTasks) -> list[CaseResult]:
 
 def _save(failure: CaseResult, folder: Path) -> Path:
     """Write a failing case as a plan."""
-    from experiments.plan.plan.plan import Plan
+    from experiments.plan.plan import Plan
 
     trial = failure.trial
     plan = Plan(trial.name, _what_failed(failure), (trial,))
@@ -244,7 +250,7 @@ def _what_failed(result: CaseResult) -> str:
 
 
 def _described(result: CaseResult) -> dict[str, Any]:
-    from experiments.plan.plan.describe import describe_architecture, describe_optimizer
+    from experiments.plan.describe import describe_architecture, describe_optimizer
 
     trial = result.trial
     worst = max(result.ratios, key=lambda ratio: ratio.ratio, default=None)

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from experiments.plan.plan.datasets import DatasetSpecification
-from experiments.plan.plan.plan import DTYPES, Trial
-from experiments.plan.plan.random_data import LABELS, VALUES
+from experiments.plan.datasets import DatasetSpecification
+from experiments.plan.plan import DTYPES, Trial
+from experiments.plan.random_data import LABELS, VALUES
 from scratchnet.activations import ACTIVATIONS
 from scratchnet.architecture import Architecture
 from scratchnet.errors import ArchitectureError

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from experiments.plan.plan.datasets import DatasetSpecification, load
 from experiments.fuzz.results import CaseResult
-from experiments.plan.plan.plan import Trial
+from experiments.plan.datasets import DatasetSpecification, load
+from experiments.plan.plan import Trial
 from scratchnet.network import initial_weights
 
 Inputs = list[list[float]]

@@ -12,7 +12,7 @@ import numpy as np
 from experiments.fuzz.results import SEVERITY, CaseResult, Ratio
 from experiments.parity.trace import ParityRow
 from experiments.parity.verdict import Divergence, judge_snapshot
-from experiments.plan.plan.plan import Trial
+from experiments.plan.plan import Trial
 from experiments.trials.snapshots import snapshots
 from keras_baseline.backends import NotANumberError
 from keras_baseline.tracing import KerasStep

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
-from experiments.plan.plan.plan import Trial
+from experiments.plan.plan import Trial
 
 SEVERITY = ("identical", "rounding", "undecidable", "divergent")
 """Verdicts, the worst last."""

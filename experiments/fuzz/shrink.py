@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from experiments.plan.plan.datasets import DatasetError, DatasetSpecification, check_fit, load
-from experiments.plan.plan.plan import PlanError, Trial
+from experiments.plan.datasets import DatasetError, DatasetSpecification, check_fit, load
+from experiments.plan.plan import PlanError, Trial
 from scratchnet.architecture import Architecture
 from scratchnet.errors import ArchitectureError
 from scratchnet.optimizers import SGD

@@ -15,12 +15,12 @@ from experiments.mutants.mutant import Mutant
 from experiments.mutants.package import load
 from experiments.mutants.practice import RULES
 from experiments.mutants.scenes import twin_step
-from experiments.parity.mistakes.search import Mistake
 from experiments.parity.initial import (
     judge_initial_slots,
     judge_initial_weights,
     judge_initializer,
 )
+from experiments.parity.mistakes.search import Mistake
 from experiments.parity.step import TwinStep, values_of
 from experiments.parity.trace import ParityRow, named_slots, restore
 from experiments.parity.verdict import Judgement, judge_network, judge_values

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.parity.mistakes.search import Mistake
 from experiments.parity.mistakes import SENTENCES
+from experiments.parity.mistakes.search import Mistake
 from experiments.parity.trace import ParityRow
 from scratchnet.architecture import Architecture
 from scratchnet.initializers import INITIALIZERS

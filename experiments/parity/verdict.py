@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.parity.mistakes.search import Mistake, diagnose
 from experiments.parity.exact.rounding import Bounded
+from experiments.parity.mistakes.search import Mistake, diagnose
 from experiments.parity.step import TwinStep, values_of
 from experiments.parity.trace import ParityRow, Snapshot, local_trace, new_state, restore
 from scratchnet.architecture import Architecture

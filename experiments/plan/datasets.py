@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.plan.plan.random_data import random_data, rows
+from experiments.plan.random_data import random_data, rows
 from scratchnet.architecture import Architecture
 from scratchnet.errors import ArchitectureError, check_choice, check_keys
 from scratchnet.losses import LOSSES

@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from experiments.plan.plan.datasets import DatasetError, DatasetSpecification, check_fit, load
+from experiments.plan.datasets import DatasetError, DatasetSpecification, check_fit, load
 from scratchnet.architecture import Architecture
 from scratchnet.conventions import CONVENTIONS
 from scratchnet.errors import ArchitectureError, check_choice, check_keys

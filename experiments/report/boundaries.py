@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.trials.turns import IMPLEMENTATIONS
 from experiments.trials.trial import Boundary
+from experiments.trials.turns import IMPLEMENTATIONS
 
 Array = NDArray[Any]
 

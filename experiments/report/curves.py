@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.trials.turns import IMPLEMENTATIONS, EpochSeconds
 from experiments.trials.trial import TrialResult
+from experiments.trials.turns import IMPLEMENTATIONS, EpochSeconds
 
 POINTS = 200
 """A chart is some 500 pixels wide."""

@@ -17,10 +17,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from experiments.runtime.beside import beside
-from experiments.plan.plan.plan import Trial
-from experiments.report import sentences as words
+from experiments.plan.plan import Trial
+from experiments.report import sentences
 from experiments.report.overview import across_data
+from experiments.report.summary import Summary, summarize_trial
 from experiments.report.trial_section import (
     PROJECT,
     Part,
@@ -29,10 +29,10 @@ from experiments.report.trial_section import (
     templates,
     write_rerun_plan,
 )
-from experiments.report.summary import Summary, summarize_trial
-from experiments.trials.tables import VERDICTS
-from experiments.trials.store import whole_file
+from experiments.runtime.beside import beside
 from experiments.trials.run_folder import Missing, StoredRun
+from experiments.trials.store import whole_file
+from experiments.trials.tables import VERDICTS
 from experiments.trials.trial import TrialResult
 
 PAGE_BYTES = 2_800_000
@@ -111,11 +111,11 @@ def render_report(run: StoredRun, *, plots: Mapping[str, Mapping[str, str]] | No
     page = partial(
         templates().get_template("report.html").render,
         plan=run.plan,
-        answered=words.answers(summaries),
-        missing=words.missing_sentence(summaries),
+        answered=sentences.answers(summaries),
+        missing=sentences.missing_sentence(summaries),
         summaries=summaries,
         verdicts=VERDICTS,
-        words=words.VERDICT_WORDS,
+        words=sentences.VERDICT_WORDS,
         found_verdicts=_found_verdicts(summaries),
         dtypes=sorted({summary.dtype for summary in summaries}),
         references=_references(run, summaries),
@@ -152,8 +152,8 @@ def render_notebook(run: StoredRun) -> str:
         .get_template("notebook.html")
         .render(
             plan=run.plan,
-            answered=words.answers(summaries),
-            missing=words.missing_sentence(summaries),
+            answered=sentences.answers(summaries),
+            missing=sentences.missing_sentence(summaries),
             summaries=summaries,
         )
     )

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.report import sentences as words
+from experiments.report import sentences
 from experiments.report.summary import Summary
 
 _BATCH_GROUPS = 7
@@ -97,8 +97,8 @@ def _speeds_in_words(rows: Sequence[Mapping[str, Any]]) -> str:
     ratios = [row["ratio"] for row in rows]
     weights = [row["parameters"] for row in rows]
     return (
-        f"Scatter chart, log axes: how many times faster scratchnet is, {words.times(min(ratios))} "
-        f"to {words.times(max(ratios))} times, over networks of {min(weights):,} to "
+        "Scatter chart, log axes: how many times faster scratchnet is, "
+        f"{sentences.times(min(ratios))} to {sentences.times(max(ratios))} times, over networks of {min(weights):,} to "
         f"{max(weights):,} weights."
     )
 
@@ -115,8 +115,8 @@ def _crossover_in_words(found: Mapping[str, Any] | None) -> str:
 
     return (
         f"Map of {len(points)} measured points. scratchnet is "
-        f"{words.times(fastest['ratio'])} times as fast as the best Keras {place(fastest)}, and "
-        f"{words.times(slowest['ratio'])} times {place(slowest)}."
+        f"{sentences.times(fastest['ratio'])} times as fast as the best Keras {place(fastest)}, "
+        f"and {sentences.times(slowest['ratio'])} times {place(slowest)}."
     )
 
 
@@ -174,7 +174,7 @@ def _cells(measured: Measured) -> list[dict[str, Any]]:
                 "batch": round(2**y),
                 "ratio": float(f"{10**ratio:.4g}"),
                 "how": "measured" if known else "interpolated",
-                "label": words.times(10**ratio) if known else "",
+                "label": sentences.times(10**ratio) if known else "",
                 "colour": f"rgb({red},{green},{blue})",
                 "text_colour": "white" if dark else "black",
             }

@@ -11,16 +11,16 @@ from pathlib import Path
 
 import matplotlib as mpl
 
-from experiments.runtime.beside import beside
-from experiments.trials.turns import EpochSeconds
-from experiments.plan.plan.plan import Trial
-from experiments.report.trial_section import load_result
+from experiments.plan.plan import Trial
 from experiments.report.run_plots import draw_across, draw_seconds
 from experiments.report.style import STYLE, save
 from experiments.report.summary import Summary, summarize_trial
 from experiments.report.trial_plots import PICTURES
+from experiments.report.trial_section import load_result
+from experiments.runtime.beside import beside
 from experiments.trials.run_folder import Missing, StoredRun
 from experiments.trials.trial import TrialResult
+from experiments.trials.turns import EpochSeconds
 
 FEW, SOME = 60, 4
 """Up to `FEW` trials all have pictures of their own, of more only the first `SOME`."""

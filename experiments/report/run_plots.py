@@ -8,9 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.trials.turns import EpochSeconds
 from experiments.report.style import COLOURS, add_caption
 from experiments.report.summary import SIDES, Summary
+from experiments.trials.turns import EpochSeconds
 
 
 def draw_seconds(measured: Mapping[str, Sequence[EpochSeconds]]) -> Figure:

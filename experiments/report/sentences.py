@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from experiments.trials.comparability import Accuracies
-from experiments.trials.turns import IMPLEMENTATIONS
 from experiments.parity.trace import ParityRow
 from experiments.report.summary import Speed, Summary
+from experiments.trials.comparability import Accuracies
+from experiments.trials.turns import IMPLEMENTATIONS
 
 VERDICT_WORDS = {
     "identical": "the same to the last bit",

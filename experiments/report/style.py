@@ -8,8 +8,8 @@ from pathlib import Path
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from experiments.plan.plan.describe import describe_architecture, describe_optimizer
-from experiments.plan.plan.plan import Trial
+from experiments.plan.describe import describe_architecture, describe_optimizer
+from experiments.plan.plan import Trial
 from experiments.trials.store import whole_file
 
 STYLE = mpl.rc_params_from_file(

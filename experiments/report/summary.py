@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from experiments.plan.plan.describe import describe_architecture, describe_optimizer
-from experiments.trials.turns import IMPLEMENTATIONS, EpochSeconds
 from experiments.parity.trace import ParityRow
-from experiments.plan.plan.plan import Trial
+from experiments.plan.describe import describe_architecture, describe_optimizer
+from experiments.plan.plan import Trial
 from experiments.trials.ratios import student_interval
 from experiments.trials.tables import worst_verdict
 from experiments.trials.trial import TrialResult
+from experiments.trials.turns import IMPLEMENTATIONS, EpochSeconds
 
 SIDES = {"scratchnet": "scratchnet", "keras": "Keras"}
 """How the two sides are called on the page."""

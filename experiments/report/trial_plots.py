@@ -13,19 +13,19 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from experiments.trials.turns import IMPLEMENTATIONS
-from experiments.report.curves import loss_difference
-from experiments.report.trial_section import agreement, held_out, loss_unit
 from experiments.report.boundaries import (
     CLASS_COLOURS,
     difference_colours,
     looks,
     prediction_colours,
 )
+from experiments.report.curves import loss_difference
 from experiments.report.style import COLOURS, add_title
 from experiments.report.summary import SIDES
+from experiments.report.trial_section import agreement, held_out, loss_unit
 from experiments.trials.tables import VERDICTS
 from experiments.trials.trial import Boundary, TrialResult
+from experiments.trials.turns import IMPLEMENTATIONS
 
 Array = NDArray[Any]
 

@@ -15,13 +15,10 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, select_autoescape
 from markupsafe import Markup
 
-from experiments.plan.plan.datasets import DatasetSpecification, load
-from experiments.trials.turns import IMPLEMENTATIONS
 from experiments.parity.trace import ParityRow
-from experiments.plan.plan.plan import Plan, Trial
-from experiments.report import sentences as words
-from experiments.report.curves import POINTS, loss_difference, numbers, thin_curves, thin_timings
-from experiments.report.network_drawing import draw_architecture
+from experiments.plan.datasets import DatasetSpecification, load
+from experiments.plan.plan import Plan, Trial
+from experiments.report import sentences
 from experiments.report.boundaries import (
     CLASS_COLOURS,
     boundary_lines,
@@ -30,11 +27,14 @@ from experiments.report.boundaries import (
     looks,
     prediction_image,
 )
+from experiments.report.curves import POINTS, loss_difference, numbers, thin_curves, thin_timings
+from experiments.report.network_drawing import draw_architecture
 from experiments.report.summary import SIDES, Summary, summarize_trial
-from experiments.trials.tables import VERDICTS
-from experiments.trials.store import StoreError, whole_file
 from experiments.trials.run_folder import Missing
+from experiments.trials.store import StoreError, whole_file
+from experiments.trials.tables import VERDICTS
 from experiments.trials.trial import Boundary, TrialResult
+from experiments.trials.turns import IMPLEMENTATIONS
 
 PROJECT = Path(__file__).parents[2]
 
@@ -76,11 +76,11 @@ def templates() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "times": words.times,
-        "duration": words.duration,
-        "quantity": words.quantity,
-        "share": words.share,
-        "place": words.place,
+        "times": sentences.times,
+        "duration": sentences.duration,
+        "quantity": sentences.quantity,
+        "share": sentences.share,
+        "place": sentences.place,
     }
     environment.filters["script"] = as_script
     return environment
@@ -128,9 +128,9 @@ def make_part(
         trial=trial,
         summary=summary,
         missing=None,
-        sentences=words.trial_sentences(summary),
+        sentences=sentences.trial_sentences(summary),
         comparability=result.comparability,
-        accuracies_sentence=words.accuracies_sentence(result.comparability.accuracies),
+        accuracies_sentence=sentences.accuracies_sentence(result.comparability.accuracies),
         alternatives=alternatives(trial, result, summary, data),
         loss_unit=loss_unit(trial),
         identical=not loss_difference(result).any(),
@@ -241,8 +241,8 @@ def _remarks(rows: Sequence[ParityRow], told: ParityRow | None) -> list[dict[str
     for row in rows:
         key = (row.verdict, row.diagnosis)
         if row.verdict in ("divergent", "undecidable") and key != already:
-            said = row.diagnosis or words.VERDICT_WORDS[row.verdict]
-            remark = {"verdict": row.verdict, "place": words.place(row), "said": said}
+            said = row.diagnosis or sentences.VERDICT_WORDS[row.verdict]
+            remark = {"verdict": row.verdict, "place": sentences.place(row), "said": said}
             found.setdefault(key, remark)
     ordered = sorted(found.values(), key=lambda remark: remark["verdict"] != "divergent")
     return ordered[:6]
@@ -287,7 +287,7 @@ def boundary_data(trial: Trial, boundary: Boundary, most: int | None = None) -> 
 
 
 def _apart(difference: Any, apart: Any) -> str:
-    largest = words.quantity(float(difference.max()))
+    largest = sentences.quantity(float(difference.max()))
     if not difference.any():
         return "both predict the same everywhere, to the last bit"
     count = int(apart.sum())
@@ -318,7 +318,7 @@ def alternatives(
             f"Line chart of training and test {name} over {trial.epochs:,} epochs. "
             f"Training {name}: {'; '.join(parts)}."
         )
-    gap = "nowhere" if not summary.curve_gap > 0 else words.quantity(summary.curve_gap)
+    gap = "nowhere" if not summary.curve_gap > 0 else sentences.quantity(summary.curve_gap)
     said["difference"] = (
         "Line chart, log scale: distance of the two training losses by epoch, at most "
         f"{gap}. Verdict: {summary.free or 'none'}."
@@ -327,7 +327,8 @@ def alternatives(
         said["difference"] += " A grey area shows how far one more one-ulp perturbed run may stray."
     if summary.seconds is not None:
         both = " and ".join(
-            f"{called} {words.duration(summary.seconds[side])}" for side, called in SIDES.items()
+            f"{called} {sentences.duration(summary.seconds[side])}"
+            for side, called in SIDES.items()
         )
         counts = {
             side: sum(row.implementation == side for row in result.seconds_per_epoch)

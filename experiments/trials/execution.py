@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 
-from experiments.plan.plan.plan import Trial
+from experiments.plan.plan import Trial
 from experiments.runtime.processes import completed, worker_processes
 from experiments.trials.store import Store
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from experiments.trials.comparability import Comparability
-from experiments.trials.turns import IMPLEMENTATIONS, EpochSeconds
 from experiments.parity.trace import ParityRow
-from experiments.plan.plan.plan import Plan, PlanError, Trial
+from experiments.plan.plan import Plan, PlanError, Trial
+from experiments.trials.comparability import Comparability
 from experiments.trials.store import Store, StoreError
 from experiments.trials.trial import TrialResult
+from experiments.trials.turns import IMPLEMENTATIONS, EpochSeconds
 from scratchnet.training import History
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from experiments.parity.trace import Snapshot
-from experiments.plan.plan.plan import Trial
+from experiments.plan.plan import Trial
 from experiments.trials.trial import load_data, take_snapshot
 from scratchnet.network import Network
 from scratchnet.optimizers import OptimizerState

@@ -26,11 +26,11 @@ from zipfile import BadZipFile, is_zipfile
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.trials.comparability import Comparability
-from experiments.trials.turns import IMPLEMENTATIONS, EpochSeconds
 from experiments.parity.trace import ParityRow
-from experiments.plan.plan.plan import Trial
+from experiments.plan.plan import Trial
+from experiments.trials.comparability import Comparability
 from experiments.trials.trial import Boundary, TrialResult
+from experiments.trials.turns import IMPLEMENTATIONS, EpochSeconds
 from scratchnet.training import History
 
 Array = NDArray[Any]
@@ -186,28 +186,23 @@ def origin() -> dict[str, Any]:
     }
 
 
+_TRIAL = ("trial.py", "comparability.py", "turns.py", "snapshots.py")
+"""What computes a trial's result, beside the packages that `_sources` names."""
+
+
 def _sources() -> str:
     """Hash the code that decides the outcome of a trial."""
-    root = Path(__file__).parent
+    root = Path(__file__).parents[2]
     paths = [
-        *(root.parent / "scratchnet").rglob("*.py"),
-        *(root.parent / "keras_baseline").rglob("*.py"),
-        *(root / "parity").rglob("*.py"),
-        *(
-            root / name
-            for name in (
-                "trial.py",
-                "comparability.py",
-                "datasets.py",
-                "random_data.py",
-                "epoch_seconds.py",
-            )
-        ),
+        path
+        for room in ("scratchnet", "keras_baseline", "experiments/parity", "experiments/plan")
+        for path in (root / room).rglob("*.py")
     ]
+    paths += [root / "experiments/trials" / name for name in _TRIAL]
     digest = hashlib.sha256()
-    for path in sorted(paths):
-        digest.update(path.relative_to(root.parent).as_posix().encode())
-        digest.update(path.read_bytes())
+    # By content, not by name or place: a file that moves computes what it computed before.
+    for content in sorted(hashlib.sha256(path.read_bytes()).digest() for path in paths):
+        digest.update(content)
     return digest.hexdigest()[:16]
 
 

@@ -11,12 +11,12 @@ from types import MappingProxyType
 
 import pandas as pd
 
-from experiments.trials.comparability import Accuracies, Settings
-from experiments.plan.plan.describe import describe_architecture, describe_optimizer
-from experiments.trials.turns import IMPLEMENTATIONS
 from experiments.parity.trace import ParityRow
-from experiments.plan.plan.plan import Trial
+from experiments.plan.describe import describe_architecture, describe_optimizer
+from experiments.plan.plan import Trial
+from experiments.trials.comparability import Accuracies, Settings
 from experiments.trials.trial import TrialResult
+from experiments.trials.turns import IMPLEMENTATIONS
 from scratchnet.training import History
 
 # From the best to the worst; a trial's verdict is its worst row's.

@@ -17,6 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from experiments.parity.trace import ParityRow, Snapshot
+from experiments.plan.datasets import load, shape_targets
+from experiments.plan.plan import Trial
 from experiments.runtime.beside import beside
 from experiments.trials.comparability import (
     Comparability,
@@ -25,10 +28,7 @@ from experiments.trials.comparability import (
     keras_settings,
     scratchnet_settings,
 )
-from experiments.plan.plan.datasets import load, shape_targets
 from experiments.trials.turns import EpochSeconds, measure
-from experiments.parity.trace import ParityRow, Snapshot
-from experiments.plan.plan.plan import Trial
 from scratchnet.losses import LOSSES
 from scratchnet.network import Network, initial_weights
 from scratchnet.optimizers import OptimizerState
@@ -57,7 +57,7 @@ class TrialData:
     x_train, x_test
         ``(samples, features)``.
     y_train, y_test
-        As the loss takes them, see `experiments.plan.plan.datasets.shape_targets`.
+        As the loss takes them, see `experiments.plan.datasets.shape_targets`.
     order
         The batches of each epoch.
     """

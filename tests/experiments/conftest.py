@@ -47,7 +47,7 @@ def small_plan(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def small_trials(small_plan):
-    from experiments.plan.plan.plan import load_plan
+    from experiments.plan.plan import load_plan
 
     return load_plan(small_plan).trials
 
@@ -73,7 +73,7 @@ def small_run(small_trials, moons_result, blobs_result, tmp_path_factory):
     """The folder of a run of three trials, one of which crashed."""
     import json
 
-    from experiments.plan.plan.plan import Plan
+    from experiments.plan.plan import Plan
     from experiments.trials.store import Store
 
     folder = tmp_path_factory.mktemp("run") / "small"

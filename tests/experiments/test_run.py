@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from experiments import run
+from experiments.plan.plan import load_plan
 from experiments.trials import trial as trial_module
-from experiments.plan.plan.plan import load_plan
 
 COMMAND = [sys.executable, "-m", "experiments.run"]
 # Two trials at a time, so that an interrupt must end processes too.

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from experiments.check.forward_mistakes import SLOPES, SMOOTHING, smoothed
-from experiments.check.mistakes import (
+from experiments.check.judging.forward_mistakes import SLOPES, SMOOTHING, smoothed
+from experiments.check.judging.mistakes import (
     BINARY,
     FACTORS,
     LAYER_FACTORS,
@@ -16,7 +16,7 @@ from experiments.check.mistakes import (
     Mistake,
     entry,
 )
-from experiments.check.replay import (
+from experiments.check.judging.replay import (
     Array,
     At,
     ImpossibleError,

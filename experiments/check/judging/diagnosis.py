@@ -13,15 +13,14 @@ from itertools import chain
 
 import numpy as np
 
-from experiments.check.backward_mistakes import backward_mistakes
 from experiments.check.cases import dense_layers
-from experiments.check.fitting import fitted
-from experiments.check.forward_mistakes import forward_mistakes
-from experiments.check.judgement import CaseVerdict, TensorVerdict, explained
-from experiments.check.mistakes import Diagnosis, Mistake
-from experiments.check.reference import LOSS, Tensors, distance
-from experiments.check.replay import Replay
-from experiments.check.symptoms import (
+from experiments.check.judging.backward_mistakes import backward_mistakes
+from experiments.check.judging.fitting import fitted
+from experiments.check.judging.forward_mistakes import forward_mistakes
+from experiments.check.judging.mistakes import Diagnosis, Mistake
+from experiments.check.judging.noise import CaseVerdict, TensorVerdict, explained
+from experiments.check.judging.replay import Replay
+from experiments.check.judging.symptoms import (
     accuracy,
     inputs_changed,
     keepdims_missing,
@@ -32,7 +31,8 @@ from experiments.check.symptoms import (
     transposed,
     wrong_shape,
 )
-from experiments.check.update_mistakes import update_mistakes
+from experiments.check.judging.update_mistakes import update_mistakes
+from experiments.check.reference import LOSS, Tensors, distance
 
 _CASES_TO_WEIGH = 3
 """How many cases of each kind have a say in which of several mistakes explains most."""

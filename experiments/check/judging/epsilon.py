@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from experiments.check.judgement import CaseVerdict, TensorVerdict, explained
+from experiments.check.judging.noise import CaseVerdict, TensorVerdict, explained
+from experiments.check.judging.replay import Array, At, Replay, Value
 from experiments.check.reference import Tensors
-from experiments.check.replay import Array, At, Replay, Value
 
 EPSILON_SENTENCES = {
     "loss": "is added inside the logarithm",

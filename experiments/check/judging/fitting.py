@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.check.cases import dense_layers
-from experiments.check.epsilon import EPSILON_SENTENCES, fitted_epsilon
-from experiments.check.judgement import CaseVerdict, TensorVerdict, explained
-from experiments.check.mistakes import Diagnosis
+from experiments.check.judging.epsilon import EPSILON_SENTENCES, fitted_epsilon
+from experiments.check.judging.mistakes import Diagnosis
+from experiments.check.judging.noise import CaseVerdict, TensorVerdict, explained
+from experiments.check.judging.replay import Replay, activate
 from experiments.check.reference import LOSS
-from experiments.check.replay import Replay, activate
 
 Array = NDArray[Any]
 _Model = Callable[[CaseVerdict], Array]

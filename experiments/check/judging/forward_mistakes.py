@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from experiments.check.mistakes import BINARY, FACTORS, ROWS, SQUARED, Mistake, entry
-from experiments.check.replay import (
+from experiments.check.judging.mistakes import BINARY, FACTORS, ROWS, SQUARED, Mistake, entry
+from experiments.check.judging.replay import (
     Array,
     At,
     ImpossibleError,

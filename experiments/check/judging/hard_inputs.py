@@ -6,8 +6,8 @@ import math
 from dataclasses import replace
 
 from experiments.check.cases import HARD, dense_layers
-from experiments.check.judgement import CaseVerdict, TensorVerdict
-from experiments.check.meaning import LARGEST_GUARD
+from experiments.check.judging.meaning import LARGEST_GUARD
+from experiments.check.judging.noise import CaseVerdict, TensorVerdict
 from experiments.check.reference import LOSS
 
 DECISIVE = ("zero", "zero_class", "one_class", "large_activations")

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from experiments.check.epsilon import EPSILON_SENTENCES, fitted_epsilon, with_epsilon
-from experiments.check.judgement import CaseVerdict, TensorVerdict, explained
+from experiments.check.judging.epsilon import EPSILON_SENTENCES, fitted_epsilon, with_epsilon
+from experiments.check.judging.noise import CaseVerdict, TensorVerdict, explained
 from experiments.check.reference import ACCURACY, LOSS
 from scratchnet.losses import EPSILON
 

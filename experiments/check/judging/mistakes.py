@@ -1,7 +1,7 @@
 """The known mistakes: what each one replaces in a step, and how it is told.
 
-Codes are those of `experiments.parity.mistakes.search` wherever the mistake is the same. The entries
-stand in three files, by where in a step the mistake is made.
+Codes are those of `experiments.parity.mistakes.search` wherever the mistake is the same. The
+entries stand in three files, by where in a step the mistake is made.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.check.replay import Array, At, Value
+from experiments.check.judging.replay import Array, At, Value
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Mistake:
     sentence
         For people; ``{m}`` stands for the batch size, ``{units}`` for the number of outputs.
     places
-        See `experiments.check.replay.PLACES`; several where one slip shows in all of them.
+        See `experiments.check.judging.replay.PLACES`; several where one slip shows in all of them.
     value
         What the mistaken code computes.
     activations, losses

@@ -26,9 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.check.article import TRAINED_EPOCHS
 from experiments.check.cases import Case, Point, dense_layers
-from experiments.check.process import Observation
 from experiments.check.reference import (
     ACCURACY,
     LOSS,
@@ -39,6 +37,8 @@ from experiments.check.reference import (
     reference_at,
     spoken,
 )
+from experiments.check.user.article import TRAINED_EPOCHS
+from experiments.check.user.process import Observation
 from scratchnet.architecture import Architecture
 
 Array = NDArray[Any]

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from experiments.check.fitting import gradient_of, ratio
-from experiments.check.judgement import CaseVerdict, TensorVerdict, explained
-from experiments.check.mistakes import Diagnosis
+from experiments.check.judging.fitting import gradient_of, ratio
+from experiments.check.judging.mistakes import Diagnosis
+from experiments.check.judging.noise import CaseVerdict, TensorVerdict, explained
 from experiments.check.reference import ACCURACY, LOSS
 
 

@@ -10,12 +10,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from experiments.check.article import TRAINED_EPOCHS
 from experiments.check.cases import Point
-from experiments.check.judgement import CaseVerdict, TensorVerdict
-from experiments.check.mistakes import Diagnosis
-from experiments.check.process import Observation
+from experiments.check.judging.mistakes import Diagnosis
+from experiments.check.judging.noise import CaseVerdict, TensorVerdict
 from experiments.check.reference import Array, step_tensors
+from experiments.check.user.article import TRAINED_EPOCHS
+from experiments.check.user.process import Observation
 
 Weights = dict[str, Array]
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from experiments.check.backward_mistakes import through_updated_kernel
-from experiments.check.mistakes import Mistake, entry
-from experiments.check.replay import Array, At, Value
+from experiments.check.judging.backward_mistakes import through_updated_kernel
+from experiments.check.judging.mistakes import Mistake, entry
+from experiments.check.judging.replay import Array, At, Value
 
 _STEPS: tuple[tuple[str, str, Value], ...] = (
     (

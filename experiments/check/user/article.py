@@ -15,11 +15,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.check.article_layout import Layout, layer_key, numbered_keys, read_layout, span
-from experiments.check.article_parameters import ARGUMENTS, fit_parameters
 from experiments.check.cases import Case, Point, dense_layers
-from experiments.check.recorder import NotRecognisedError, Recorder, StoppedError
 from experiments.check.reference import ACCURACY, LOSS, step_tensors
+from experiments.check.user.article_layout import (
+    Layout,
+    layer_key,
+    numbered_keys,
+    read_layout,
+    span,
+)
+from experiments.check.user.article_parameters import ARGUMENTS, fit_parameters
+from experiments.check.user.recorder import NotRecognisedError, Recorder, StoppedError
 from scratchnet.architecture import Architecture
 
 Array = NDArray[Any]
@@ -103,7 +109,7 @@ class ArticleForm:
         )
 
     def take_step(self, case: Case, point: Point, recorder: Recorder, *, again: bool) -> None:
-        """See `experiments.check.forms.Form.take_step`."""
+        """See `experiments.check.user.forms.Form.take_step`."""
         x, y = self.layout.samples_across(point.x), self.layout.samples_across(point.y)
         params = self.layout.params(case.architecture, point.weights)
         gradients = self._put_gradients(case, point, x, y, params, recorder)

@@ -1,4 +1,4 @@
-"""The process in which the user's code runs: ``python -m experiments.check.child``.
+"""The process in which the user's code runs: ``python -m experiments.check.user.child``.
 
 Everything that is found out goes to the parent at once, message by message, so that whatever the
 code does next, nothing is lost. Nothing here judges.
@@ -24,8 +24,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.check import messages
-from experiments.check.article import ArticleForm
 from experiments.check.cases import (
     CORE,
     FAMILIES,
@@ -34,8 +32,10 @@ from experiments.check.cases import (
     SEVERAL_OUTPUTS,
     Case,
 )
-from experiments.check.forms import Form, recognise
-from experiments.check.recorder import (
+from experiments.check.user import messages
+from experiments.check.user.article import ArticleForm
+from experiments.check.user.forms import Form, recognise
+from experiments.check.user.recorder import (
     NotRecognisedError,
     Problem,
     Recorder,

@@ -1,7 +1,7 @@
 """The two forms in which a network is handed over, and how they are recognised.
 
 A form knows how to take one step of the user's network from a given point and to write down
-every tensor of it; see `ClassForm` here and `experiments.check.article.ArticleForm`.
+every tensor of it; see `ClassForm` here and `experiments.check.user.article.ArticleForm`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from experiments.check.article import ARTICLE_FUNCTIONS, ArticleForm
 from experiments.check.cases import Case, Point, dense_layers
-from experiments.check.recorder import NotRecognisedError, Recorder
 from experiments.check.reference import LOSS
+from experiments.check.user.article import ARTICLE_FUNCTIONS, ArticleForm
+from experiments.check.user.recorder import NotRecognisedError, Recorder
 from scratchnet.architecture import Architecture
 
 Array = NDArray[Any]

@@ -16,9 +16,9 @@ from typing import Any, BinaryIO
 
 from numpy.typing import NDArray
 
-from experiments.check import messages
 from experiments.check.cases import Case
-from experiments.check.recorder import Problem
+from experiments.check.user import messages
+from experiments.check.user.recorder import Problem
 
 Array = NDArray[Any]
 
@@ -38,7 +38,7 @@ class Observation:
     group
         ``core``, ``family``, ``outputs``, ``hard`` or ``training``.
     tensors
-        As `experiments.check.recorder.Recorder` has them, each with the starting points along
+        As `experiments.check.user.recorder.Recorder` has them, each with the starting points along
         a first axis, the unperturbed one first.
     dtypes, internal, odd_shapes, notes, problems
         As in `Recorder`, of the unperturbed point.
@@ -158,11 +158,11 @@ class UserProcess:
         self._killed = False
         self._deadline = time.monotonic() + seconds + _GRACE
         reading, writing = os.pipe()
-        root = str(Path(__file__).resolve().parents[2])
+        root = str(Path(__file__).resolve().parents[3])
         searched = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
         quiet = {"PYTHONPATH": searched, "MPLBACKEND": "Agg", "TF_CPP_MIN_LOG_LEVEL": "3"}
         command = [
-            *(sys.executable, "-W", "ignore", "-m", "experiments.check.child"),
+            *(sys.executable, "-W", "ignore", "-m", "experiments.check.user.child"),
             *(str(path), name or "", str(seconds), str(writing)),
         ]
         self._process = subprocess.Popen(

@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 
 from experiments.parity.exact.formulas import BACKWARD, FORWARD
+from experiments.parity.exact.rounding import Bounded, matmul
 from experiments.parity.mistakes import loss
 from experiments.parity.mistakes.forward import SLOPES
 from experiments.parity.mistakes.scene import (
@@ -19,7 +20,6 @@ from experiments.parity.mistakes.scene import (
     signs,
     variant,
 )
-from experiments.parity.exact.rounding import Bounded, matmul
 
 
 def activation_gradient(scene: Scene) -> Variants:

@@ -8,9 +8,9 @@ import numpy as np
 
 from experiments.parity.exact.formulas import BACKWARD, FORWARD, LOSS
 from experiments.parity.exact.formulas.losses import clip_bounds
+from experiments.parity.exact.rounding import Bounded
 from experiments.parity.mistakes.forward import EPSILONS
 from experiments.parity.mistakes.scene import Array, Scene, Variants, variant
-from experiments.parity.exact.rounding import Bounded
 
 
 def _prediction(scene: Scene) -> Bounded:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.parity.exact.formulas import Tensors
+from experiments.parity.exact.rounding import Bounded
 from experiments.parity.mistakes import (
     SENTENCES,
     Scene,
@@ -26,7 +27,6 @@ from experiments.parity.mistakes import (
     described,
     variants,
 )
-from experiments.parity.exact.rounding import Bounded
 from experiments.parity.step import TwinStep
 
 Array = NDArray[Any]

@@ -9,9 +9,9 @@ import numpy as np
 
 from experiments.parity.exact.formulas import Tensors
 from experiments.parity.exact.formulas.optimizers import cast, update
+from experiments.parity.exact.rounding import Bounded, select
 from experiments.parity.mistakes.forward import EPSILONS
 from experiments.parity.mistakes.scene import Scene, Variants, signs, variant
-from experiments.parity.exact.rounding import Bounded, select
 from scratchnet.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
 
 

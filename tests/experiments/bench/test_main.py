@@ -185,7 +185,7 @@ def test_the_whole_command_runs_in_real_processes(tmp_path):
 
 
 def test_an_interrupted_study_keeps_its_points(monkeypatch, tmp_path, capsys):
-    from experiments import crossover
+    from experiments.bench import crossover
 
     outcomes = [{"seconds": [1.0]}] * 6
 
@@ -201,7 +201,7 @@ def test_an_interrupted_study_keeps_its_points(monkeypatch, tmp_path, capsys):
 
 
 def test_the_studies_leave_tables_and_pictures(monkeypatch, tmp_path, capsys):
-    from experiments import crossover, scaling
+    from experiments.bench import crossover, scaling
 
     def run_process(job, variables):
         if job["memory"]:

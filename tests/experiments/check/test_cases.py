@@ -9,8 +9,8 @@ from experiments.check.cases import (
     Point,
     dense_layers,
 )
+from experiments.check.judging.replay import Replay
 from experiments.check.reference import keras_tensors, reference, step_tensors
-from experiments.check.replay import Replay
 
 EASY = CORE + FAMILIES + SEVERAL_OUTPUTS
 

@@ -7,7 +7,7 @@ import pytest
 
 from experiments.check.__main__ import BadInputError, main, split_name
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def run(*arguments):
@@ -125,7 +125,7 @@ def test_bad_input_is_one_line_and_status_2(argument, told, capsys, monkeypatch)
     ],
 )
 def test_what_is_not_recognised_is_told(source, name, told, tmp_path):
-    from experiments.check.process import UserProcess
+    from experiments.check.user.process import UserProcess
 
     path = tmp_path / "mine.py"
     path.write_text(source)

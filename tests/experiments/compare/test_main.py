@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from experiments.compare import __main__ as compare
-from experiments.plan.plan.plan import Plan, Trial
+from experiments.plan.plan import Plan, Trial
 
 TABLE = {
     "architecture": {

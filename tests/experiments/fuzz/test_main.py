@@ -12,8 +12,8 @@ from experiments.fuzz.cases import draw_case
 from experiments.fuzz.climb import climb, written_out
 from experiments.fuzz.judge import Judge
 from experiments.fuzz.shrink import shrink
-from experiments.plan.plan.plan import Plan, load_plan
-from experiments.plan.plan.random_data import VALUES
+from experiments.plan.plan import Plan, load_plan
+from experiments.plan.random_data import VALUES
 from experiments.trials.trial import load_data
 from scratchnet.activations import ACTIVATIONS, Activation, tanh
 from scratchnet.losses import LOSSES

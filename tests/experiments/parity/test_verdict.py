@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from experiments.parity.mistakes.search import diagnose
-from experiments.parity.mistakes import SENTENCES
 from experiments.parity.exact.rounding import Bounded, Precision
+from experiments.parity.mistakes import SENTENCES
+from experiments.parity.mistakes.search import diagnose
 from experiments.parity.step import TwinStep, values_of
 from experiments.parity.trace import Snapshot
 from experiments.parity.verdict import (

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from experiments.plan.plan.datasets import (
+from experiments.plan.datasets import (
     DATASETS,
     DatasetError,
     DatasetSpecification,

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.plan.plan.plan import PlanError, Trial, load_plan
+from experiments.plan.plan import PlanError, Trial, load_plan
 
 PLAN = """
 name = "small"
@@ -34,7 +34,7 @@ note = "the handbook"
 numpy_test_accuracy = 0.9
 """
 
-PLANS = sorted(Path(__file__).parents[2].glob("plans/*.toml"))
+PLANS = sorted(Path(__file__).parents[3].glob("plans/*.toml"))
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from experiments.plan.plan.datasets import DatasetError, DatasetSpecification, load
-from experiments.plan.plan.random_data import VALUES, random_data, rows
+from experiments.plan.datasets import DatasetError, DatasetSpecification, load
+from experiments.plan.random_data import VALUES, random_data, rows
 
 
 @pytest.mark.parametrize("values", VALUES)

@@ -7,16 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from experiments.parity.trace import ParityRow
+from experiments.plan.plan import Plan, Trial
 from experiments.trials.comparability import (
     Comparability,
     Settings,
     compare_accuracies,
 )
-from experiments.trials.turns import EpochSeconds
-from experiments.parity.trace import ParityRow
-from experiments.plan.plan.plan import Plan, Trial
 from experiments.trials.store import Store
 from experiments.trials.trial import Boundary, TrialResult
+from experiments.trials.turns import EpochSeconds
 from scratchnet.training import History
 
 MOONS = {
@@ -250,8 +250,8 @@ def open_page(browser):
 @pytest.fixture(scope="session")
 def summaries(mixed_run):
     """What the trials of that run say, in the plan's order."""
-    from experiments.report.summary import summarize_trial
     from experiments.report.run_result import RunResult
+    from experiments.report.summary import summarize_trial
 
     run = RunResult.load(mixed_run)
     return [

@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from experiments.trials.turns import EpochSeconds
 from experiments.report.curves import numbers, thin_curves, thin_timings
+from experiments.trials.turns import EpochSeconds
 from scratchnet.training import History
 
 

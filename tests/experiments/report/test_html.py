@@ -9,12 +9,12 @@ from dataclasses import replace
 
 import pytest
 
-from experiments.plan.plan.plan import Trial, load_plan
+from experiments.plan.plan import Trial, load_plan
 from experiments.report import html
 from experiments.report.__main__ import main
 from experiments.report.charts import chart_library
-from experiments.report.trial_section import as_script
 from experiments.report.run_result import RunResult
+from experiments.report.trial_section import as_script
 
 
 @pytest.fixture(scope="module")

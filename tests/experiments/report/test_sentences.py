@@ -4,10 +4,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from experiments.trials.comparability import compare_accuracies
-from experiments.report import sentences as words
-from experiments.report.summary import Speed, summarize_trial
+from experiments.report import sentences
 from experiments.report.run_result import RunResult
+from experiments.report.summary import Speed, summarize_trial
+from experiments.trials.comparability import compare_accuracies
 
 
 @pytest.fixture
@@ -15,13 +15,13 @@ def good(summaries):
     return [s for s in summaries if s.verdict == "rounding"]
 
 
-def sentences(summaries):
-    return [answer.sentence for answer in words.answers(summaries)]
+def answered(summaries):
+    return [answer.sentence for answer in sentences.answers(summaries)]
 
 
 def test_good_news_is_told_in_three_sentences(good):
-    assert [answer.short for answer in words.answers(good)] == ["Yes", "Yes", "Less"]
-    right, learns, costs = sentences(good)
+    assert [answer.short for answer in sentences.answers(good)] == ["Yes", "Yes", "Less"]
+    right, learns, costs = answered(good)
     assert right.startswith("In 3 of 3 trials scratchnet's activations, gradients and")
     assert learns.startswith("The loss curves of 3 of 3 trials agree over 40 epochs")
     assert costs.endswith("and slower than Keras in none.")
@@ -29,7 +29,7 @@ def test_good_news_is_told_in_three_sentences(good):
 
 
 def test_a_divergence_is_named_with_its_place_and_diagnosis(summaries):
-    right = words.answers(summaries)[0]
+    right = sentences.answers(summaries)[0]
     assert (right.short, right.well) == ("No", False)
     assert "In 4 of 5 trials" in right.sentence
     assert "wrong parts from Keras at step 3, dense_1/kernel_gradient: it is not" in right.sentence
@@ -37,36 +37,36 @@ def test_a_divergence_is_named_with_its_place_and_diagnosis(summaries):
 
 def test_curves_that_part_are_named(good):
     apart = replace(good[0], free="divergent", name="first")
-    learns = words.answers([apart, *good[1:]])[1]
+    learns = sentences.answers([apart, *good[1:]])[1]
     assert (learns.short, learns.well) == ("No", False)
     assert "The curves of first part further than rounding carries them." in learns.sentence
 
 
 def test_chaos_is_counted_but_is_no_fault(good):
-    learns = words.answers([replace(good[0], free="chaos"), *good[1:]])[1]
+    learns = sentences.answers([replace(good[0], free="chaos"), *good[1:]])[1]
     assert learns.well
     assert "in 1 of them as far as rounding grows" in learns.sentence
 
 
 def test_one_slower_trial_is_counted(good):
     slow = replace(good[0], speed=Speed(0.5, 0.4, 0.6))
-    costs = words.answers([slow, *good[1:]])[2]
+    costs = sentences.answers([slow, *good[1:]])[2]
     assert (costs.short, costs.well) == ("It depends", None)
     assert costs.sentence.endswith("slower than Keras in 1.")
 
 
 def test_without_results_nothing_is_claimed(summaries):
     waiting = [summary for summary in summaries if not summary.finished]
-    assert {answer.short for answer in words.answers(waiting)} == {"Unknown"}
-    assert {answer.well for answer in words.answers(waiting)} == {None}
+    assert {answer.short for answer in sentences.answers(waiting)} == {"Unknown"}
+    assert {answer.well for answer in sentences.answers(waiting)} == {None}
 
 
 def test_accuracies_that_differ_only_in_float32_are_equal(good):
     # 0.9 as Keras counts it.
     near = replace(good[0], test_accuracy={"scratchnet": 0.9, "keras": 0.8999999761581421})
-    assert "equal in all" in sentences([near])[1]
+    assert "equal in all" in answered([near])[1]
     far = replace(good[0], test_accuracy={"scratchnet": 0.9, "keras": 0.91})
-    assert "equal in 0, and at most 1 percentage points apart" in sentences([far])[1]
+    assert "equal in 0, and at most 1 percentage points apart" in answered([far])[1]
 
 
 @pytest.mark.parametrize(
@@ -74,14 +74,14 @@ def test_accuracies_that_differ_only_in_float32_are_equal(good):
     [(31.4, "31"), (1234.0, "1,200"), (9.96, "10"), (2.34, "2.3"), (1.0, "1.0"), (0.44, "0.44")],
 )
 def test_ratios_have_no_more_digits_than_they_deserve(ratio, said):
-    assert words.times(ratio) == said
+    assert sentences.times(ratio) == said
 
 
 @pytest.mark.parametrize(
     ("seconds", "said"), [(2.5, "2.5 s"), (0.0123, "12.3 ms"), (34.5e-6, "34.5 µs")]
 )
 def test_durations_are_told_in_the_unit_that_suits_them(seconds, said):
-    assert words.duration(seconds) == said
+    assert sentences.duration(seconds) == said
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_durations_are_told_in_the_unit_that_suits_them(seconds, said):
     ],
 )
 def test_quantities_have_two_digits(value, said):
-    assert words.quantity(value) == said
+    assert sentences.quantity(value) == said
 
 
 @pytest.mark.parametrize(
@@ -105,17 +105,17 @@ def test_quantities_have_two_digits(value, said):
     [(0.997, "100 %"), (0.123, "12 %"), (0.0012, "0.12 %"), (2.0, "200 %"), (2e5, "200,000 times")],
 )
 def test_shares_of_a_bound_are_per_cent_or_times(ratio, said):
-    assert words.share(ratio) == said
+    assert sentences.share(ratio) == said
 
 
 def test_the_smallest_mistake_that_would_show_is_told(good):
     (row,) = {summary.least_certain for summary in good[:1]}
     assert row.floor == 1e-7
-    said = words.trial_sentences(good[0])[0][1]
+    said = sentences.trial_sentences(good[0])[0][1]
     assert "off by 1e\N{MINUS SIGN}5 % as a whole would have been noticed" in said.replace(
         "1.0e", "1e"
     )
-    assert said.endswith(f"the least certain is {words.place(row)}.")
+    assert said.endswith(f"the least certain is {sentences.place(row)}.")
 
 
 def test_a_gradient_of_zeros_has_no_smallest_mistake(mixed_run):
@@ -130,8 +130,8 @@ def test_a_gradient_of_zeros_has_no_smallest_mistake(mixed_run):
 def test_accuracies_are_told_with_what_they_can_tell():
     ours, targets = np.ones((100, 1)), np.ones((100, 1))
     twin = np.where(np.arange(100).reshape(-1, 1) < 10, 0.0, 1.0)
-    said = words.accuracies_sentence(compare_accuracies(targets, ours, twin))
+    said = sentences.accuracies_sentence(compare_accuracies(targets, ours, twin))
     assert "Keras gets 90 right (95 % interval 0.826 to 0.945)" in said
     assert "one side is better than chance explains" in said
-    same = words.accuracies_sentence(compare_accuracies(targets, ours, ours))
+    same = sentences.accuracies_sentence(compare_accuracies(targets, ours, ours))
     assert same.endswith("right and wrong on the same samples.")

@@ -3,8 +3,8 @@ from statistics import median
 
 import pytest
 
-from experiments.trials.turns import EpochSeconds
 from experiments.report.summary import first_divergence, speed
+from experiments.trials.turns import EpochSeconds
 
 
 def measured(*repeats):

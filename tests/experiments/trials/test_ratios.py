@@ -8,7 +8,8 @@ from scipy import stats
 from experiments.trials import ratios
 
 # Seconds per epoch of scratchnet on notebook/full/sgd in one process after another, on two cores
-# that other programs used heavily (busy) or little (quiet): medians of `experiments.bench.protocol`.
+# that other programs used heavily (busy) or little (quiet): medians of
+# `experiments.bench.protocol`.
 NOISE = pd.read_csv(Path(__file__).parent / "noise.csv")
 RANDOM = np.random.RandomState(5)
 VALUES = RANDOM.standard_normal(8)

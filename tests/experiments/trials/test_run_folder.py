@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from experiments.report.run_result import RunResult
-from experiments.trials.store import StoreError
 from experiments.trials.run_folder import RunError, StoredRun
+from experiments.trials.store import StoreError
 
 
 def countable(rows):

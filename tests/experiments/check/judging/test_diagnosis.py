@@ -1,9 +1,9 @@
 from itertools import chain
 from pathlib import Path
 
-from experiments.check.backward_mistakes import backward_mistakes
-from experiments.check.forward_mistakes import forward_mistakes
-from experiments.check.update_mistakes import update_mistakes
+from experiments.check.judging.backward_mistakes import backward_mistakes
+from experiments.check.judging.forward_mistakes import forward_mistakes
+from experiments.check.judging.update_mistakes import update_mistakes
 
 
 def test_a_known_mistake_is_found_pinned_and_named(mistake, check, source_of):
@@ -15,7 +15,7 @@ def test_a_known_mistake_is_found_pinned_and_named(mistake, check, source_of):
 
 
 def test_every_code_is_in_the_documentation():
-    text = (Path(__file__).parents[3] / "docs" / "check.md").read_text()
+    text = (Path(__file__).parents[4] / "docs" / "check.md").read_text()
     for mistake in chain(forward_mistakes(), backward_mistakes(), update_mistakes()):
         assert f"`{mistake.code}`" in text
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from experiments.check.conclusion import conclude
-from experiments.check.process import UserProcess
+from experiments.check.user.process import UserProcess
 
 FORWARD = "    A_curr = X\n"
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from experiments.check.child import Clock, examine
 from experiments.check.conclusion import conclude
-from experiments.check.messages import pack, unpack
-from experiments.check.process import Findings
+from experiments.check.user.child import Clock, examine
+from experiments.check.user.messages import pack, unpack
+from experiments.check.user.process import Findings
 
 HERE = Path(__file__).parent
 EXAMPLES = HERE.parents[2] / "examples"

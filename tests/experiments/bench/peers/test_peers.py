@@ -3,8 +3,8 @@ import os
 
 import pytest
 
-from experiments.bench import same_training as equality
 from experiments.bench import protocol as timing
+from experiments.bench import same_training as equality
 from experiments.bench.peers import DEFAULT_PEERS, OURS, PEERS
 from experiments.bench.workloads import OPTIMIZERS, Workload, network
 
