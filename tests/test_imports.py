@@ -93,9 +93,14 @@ def commands():
     """The modules that are commands: those that run when called as a program."""
     return [
         path
-        for path in (ROOT / "experiments").glob("*.py")
+        for path in (ROOT / "experiments").rglob("*.py")
         if '__name__ == "__main__"' in path.read_text(encoding="utf-8")
     ]
+
+
+def command(path):
+    """The name of a command: of its module, or of its room."""
+    return path.parent.name if path.stem == "__main__" else path.stem
 
 
 @pytest.mark.parametrize("path", commands(), ids=title)
@@ -105,10 +110,10 @@ def test_importing_a_command_loads_nothing_heavy(path):
 
 
 @pytest.mark.parametrize(
-    "path", [path for path in commands() if path.stem in COMMANDS_WITH_HELP], ids=title
+    "path", [path for path in commands() if command(path) in COMMANDS_WITH_HELP], ids=title
 )
 def test_help_of_a_command_loads_nothing_heavy(path):
-    module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    module = f"experiments.{command(path)}"
     statement = f"""
 import runpy, sys
 sys.argv = ["{module}", "--help"]

@@ -98,7 +98,8 @@ def _speeds_in_words(rows: Sequence[Mapping[str, Any]]) -> str:
     weights = [row["parameters"] for row in rows]
     return (
         "Scatter chart, log axes: how many times faster scratchnet is, "
-        f"{sentences.times(min(ratios))} to {sentences.times(max(ratios))} times, over networks of {min(weights):,} to "
+        f"{sentences.times(min(ratios))} to {sentences.times(max(ratios))} times, over networks of "
+        f"{min(weights):,} to "
         f"{max(weights):,} weights."
     )
 
