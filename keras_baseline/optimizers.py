@@ -6,12 +6,10 @@ from typing import Any
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
 from keras_baseline.weights import variables
 from scratchnet.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
-
-Array = NDArray[Any]
+from scratchnet.types import Array
 
 _CLASSES: dict[type[Optimizer], Any] = {
     SGD: keras.optimizers.SGD,

@@ -6,9 +6,8 @@ from typing import Any
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from scratchnet.types import Array
 
 
 def predict(model: Any, x: Array, dtype: str) -> Array:

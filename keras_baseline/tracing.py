@@ -7,7 +7,6 @@ from typing import Any
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
 from keras_baseline.backends import active, require
 from keras_baseline.model import build, build_loss, build_traced
@@ -16,8 +15,7 @@ from keras_baseline.weights import get_weights, set_weights, variables
 from scratchnet.architecture import Architecture
 from scratchnet.network import StepTrace
 from scratchnet.optimizers import Optimizer
-
-Array = NDArray[Any]
+from scratchnet.types import Array
 
 
 class KerasStep:

@@ -14,7 +14,6 @@ from typing import Any
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
 from keras_baseline.backends import active, require
 from keras_baseline.model import build_accuracy, build_loss
@@ -22,8 +21,7 @@ from keras_baseline.optimizers import build_optimizer
 from scratchnet.architecture import Architecture
 from scratchnet.optimizers import Optimizer
 from scratchnet.training import BatchOrder, History
-
-Array = NDArray[Any]
+from scratchnet.types import Array
 
 OnEpochs = Callable[[int, History], None]
 """Called from time to time with the number of epochs done and the history so far."""

@@ -11,9 +11,8 @@ from typing import Any
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from scratchnet.types import Array
 
 
 def variables(model: Any) -> dict[str, Any]:

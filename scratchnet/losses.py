@@ -17,11 +17,10 @@ from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
 from scratchnet.conventions import CONVENTIONS, Conventions
-
-Array = NDArray[Any]
+from scratchnet.types import Array
 
 EPSILON = 1e-7
 """Bound of clipping (``keras.config.epsilon()``)."""

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from scratchnet.types import Array
 
 
 def predicted_classes(prediction: Array) -> NDArray[np.intp]:

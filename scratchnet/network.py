@@ -19,8 +19,7 @@ from scratchnet.losses import LOSSES, Loss
 from scratchnet.metrics import Accuracy
 from scratchnet.optimizers import OptimizerState
 from scratchnet.parameters import Parameters
-
-Array = NDArray[Any]
+from scratchnet.types import Array
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
 from scratchnet.conventions import CONVENTIONS
 from scratchnet.errors import ArchitectureError, check_choice, check_keys
 from scratchnet.parameters import Parameters
-
-Array = NDArray[Any]
+from scratchnet.types import Array
 
 # An update goes over the arena in pieces, so that weights, gradients and slots stay in the cache.
 _PIECE = 32768

@@ -8,12 +8,11 @@ for it by its Keras name: ``parameters["dense_1/kernel"]``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
-Array = NDArray[Any]
+from scratchnet.types import Array
 
 
 class Parameters:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from scratchnet.activations import ACTIVATIONS, Scratch
 from scratchnet.network import BatchPlan, Network, make_accuracy, make_loss, zero_targets
-
-Array = NDArray[Any]
+from scratchnet.types import Array
 
 _ROOM = 256
 """So many samples are gathered before their loss and accuracy are computed."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,8 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scratchnet.network import BatchPlan, Network
 from scratchnet.optimizers import OptimizerState
 from scratchnet.score import EpochScore
-
-Array = NDArray[Any]
+from scratchnet.types import Array
 
 
 @dataclass

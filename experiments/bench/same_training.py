@@ -20,14 +20,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from experiments.bench.peers.adam import ADAMS
 from keras_baseline.peers.implementation import Task
 from scratchnet import Adam, Network, OptimizerState
 from scratchnet.optimizers import Optimizer
-
-Array = NDArray[Any]
+from scratchnet.types import Array
 
 PERTURBED_RUNS = 4
 

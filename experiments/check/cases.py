@@ -9,17 +9,15 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
 from scratchnet.architecture import Architecture
 from scratchnet.layers import Dense
 from scratchnet.network import Network
 from scratchnet.optimizers import SGD, OptimizerState
-
-Array = NDArray[Any]
+from scratchnet.types import Array
 
 PERTURBATIONS = 6
 """How many perturbed copies of each starting point show how much the code rounds."""

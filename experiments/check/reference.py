@@ -12,15 +12,14 @@ from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from experiments.check.cases import Case, Point
 from scratchnet.architecture import Architecture
 from scratchnet.metrics import correct_predictions
 from scratchnet.network import Network, StepTrace
 from scratchnet.optimizers import SGD, OptimizerState
+from scratchnet.types import Array
 
-Array = NDArray[Any]
 Tensors = dict[str, Array]
 
 LOSS = "loss/loss"

@@ -9,15 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 import experiments
 from experiments.mutants.mutant import DTYPES, Mutant
 from experiments.parity.step import TwinStep
 from scratchnet.architecture import Architecture
 from scratchnet.optimizers import SGD
-
-Array = NDArray[Any]
+from scratchnet.types import Array
 
 FILE = "article_network.py"
 _PATH = Path(experiments.__file__).parents[1] / "examples" / FILE

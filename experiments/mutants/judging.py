@@ -8,7 +8,6 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from experiments.mutants.article import FILE, article_values, article_weights, load_article
 from experiments.mutants.mutant import Mutant
@@ -26,8 +25,7 @@ from experiments.parity.trace import ParityRow, named_slots, restore
 from experiments.parity.verdict import Judgement, judge_network, judge_values
 from scratchnet.architecture import Architecture
 from scratchnet.optimizers import optimizer_to_dict
-
-Array = NDArray[Any]
+from scratchnet.types import Array
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from scratchnet.types import Array
+
 Tensors = Mapping[str, Array]
 
 Rule = Callable[[Tensors, Tensors], bool]

@@ -8,15 +8,14 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from experiments.parity.step import TwinStep
 from experiments.parity.trace import Snapshot
 from scratchnet.architecture import Architecture
 from scratchnet.layers import Dense
 from scratchnet.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
+from scratchnet.types import Array
 
-Array = NDArray[Any]
 Weights = dict[str, Array]
 
 

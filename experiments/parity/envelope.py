@@ -22,8 +22,7 @@ from scratchnet.network import Network
 from scratchnet.optimizers import Optimizer, OptimizerState
 from scratchnet.parameters import Parameters
 from scratchnet.training import BatchOrder, History, fit
-
-Array = NDArray[Any]
+from scratchnet.types import Array
 
 CURVES = ("loss", "val_loss")
 """The curves that are judged."""

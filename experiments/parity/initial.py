@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from experiments.parity.mistakes import SENTENCES
 from experiments.parity.mistakes.search import Mistake
@@ -21,8 +20,7 @@ from experiments.parity.trace import ParityRow
 from scratchnet.architecture import Architecture
 from scratchnet.initializers import INITIALIZERS
 from scratchnet.layers import Dense
-
-Array = NDArray[Any]
+from scratchnet.types import Array
 
 Draw = Callable[[Architecture, int], Mapping[str, Array]]
 """From an architecture and a seed to initial weights by full name."""

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from experiments.parity.exact.reference import reference_step
 from experiments.parity.step import TwinStep, values_of
@@ -20,8 +18,6 @@ from scratchnet.architecture import Architecture
 from scratchnet.conventions import CONVENTIONS
 from scratchnet.network import Network, StepTrace
 from scratchnet.optimizers import Optimizer
-
-Array = NDArray[Any]
 
 SCRATCHNET = "scratchnet"
 IMPLEMENTATIONS = (SCRATCHNET, *CONVENTIONS)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from experiments.parity.exact.formulas import Tensors
 from experiments.parity.exact.reference import Replace, reference_step
@@ -16,11 +15,10 @@ from experiments.parity.trace import Snapshot
 from scratchnet.architecture import Architecture
 from scratchnet.network import StepTrace
 from scratchnet.optimizers import Optimizer
+from scratchnet.types import Array
 
 if TYPE_CHECKING:
     from keras_baseline.tracing import KerasStep
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True)

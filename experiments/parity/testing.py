@@ -28,7 +28,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from experiments.parity.step import TwinStep
 from experiments.parity.trace import ParityRow, Snapshot
@@ -37,8 +37,8 @@ from scratchnet.architecture import Architecture
 from scratchnet.network import Network
 from scratchnet.optimizers import Optimizer, optimizer_from_dict
 from scratchnet.training import BatchOrder, History
+from scratchnet.types import Array
 
-Array = NDArray[Any]
 Arrays = Mapping[str, ArrayLike]
 AnyArchitecture = Architecture | Mapping[str, Any] | Sequence[Mapping[str, Any]]
 AnyOptimizer = Optimizer | Mapping[str, Any]

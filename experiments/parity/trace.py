@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from scratchnet.network import Network, StepTrace
 from scratchnet.optimizers import Optimizer, OptimizerState
-
-Array = NDArray[Any]
+from scratchnet.types import Array
 
 
 @dataclass(frozen=True)

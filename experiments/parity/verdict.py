@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,11 +21,10 @@ from experiments.parity.trace import ParityRow, Snapshot, local_trace, new_state
 from scratchnet.architecture import Architecture
 from scratchnet.network import Network
 from scratchnet.optimizers import Optimizer, OptimizerState
+from scratchnet.types import Array
 
 if TYPE_CHECKING:
     from keras_baseline.tracing import KerasStep
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from experiments.plan.random_data import random_data, rows
 from scratchnet.architecture import Architecture
 from scratchnet.errors import ArchitectureError, check_choice, check_keys
 from scratchnet.losses import LOSSES
+from scratchnet.types import Array
 
-Array = NDArray[Any]
 Points = tuple[Array, Array]
 """Inputs ``(samples, features)`` and class numbers ``(samples,)``."""
 

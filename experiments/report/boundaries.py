@@ -7,15 +7,12 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from experiments.trials.trial import Boundary
 from experiments.trials.turns import IMPLEMENTATIONS
-
-Array = NDArray[Any]
+from scratchnet.types import Array
 
 # Brown and teal, which colour-blind readers can tell apart; then Okabe and Ito's.
 CLASS_COLOURS = (

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from numpy.typing import NDArray
 
 from experiments.report.boundaries import (
     CLASS_COLOURS,
@@ -26,8 +24,7 @@ from experiments.report.trial_section import agreement, held_out, loss_unit
 from experiments.trials.tables import VERDICTS
 from experiments.trials.trial import Boundary, TrialResult
 from experiments.trials.turns import IMPLEMENTATIONS
-
-Array = NDArray[Any]
+from scratchnet.types import Array
 
 
 def draw_curves(result: TrialResult) -> Figure:

@@ -14,16 +14,14 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from scratchnet.architecture import Architecture
 from scratchnet.metrics import predicted_classes
 from scratchnet.training import BatchOrder
+from scratchnet.types import Array
 
 if TYPE_CHECKING:
     from keras_baseline.settings import TwinSettings
-
-Array = NDArray[Any]
 
 CONFIDENCE = 0.95
 

@@ -13,9 +13,9 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Array = NDArray[Any]
+from scratchnet.types import Array
 
 CONFIDENCE = 0.95
 MINIMUM_PAIRS = 3

@@ -24,7 +24,6 @@ from typing import Any
 from zipfile import BadZipFile, is_zipfile
 
 import numpy as np
-from numpy.typing import NDArray
 
 from experiments.parity.trace import ParityRow
 from experiments.plan.plan import Trial
@@ -32,8 +31,7 @@ from experiments.trials.comparability import Comparability
 from experiments.trials.trial import Boundary, TrialResult
 from experiments.trials.turns import IMPLEMENTATIONS, EpochSeconds
 from scratchnet.training import History
-
-Array = NDArray[Any]
+from scratchnet.types import Array
 
 FORMAT = 2
 

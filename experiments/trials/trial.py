@@ -11,10 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from experiments.parity.trace import ParityRow, Snapshot
@@ -33,8 +31,7 @@ from scratchnet.losses import LOSSES
 from scratchnet.network import Network, initial_weights
 from scratchnet.optimizers import OptimizerState
 from scratchnet.training import BatchOrder, History, fit
-
-Array = NDArray[Any]
+from scratchnet.types import Array
 
 OnProgress = Callable[[str, float], None]
 """Called with what is being done, and the share of the trial that is done."""

@@ -11,16 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
-
-from numpy.typing import NDArray
 
 from scratchnet.architecture import Architecture
 from scratchnet.network import Network
 from scratchnet.optimizers import Optimizer, OptimizerState
 from scratchnet.training import BatchOrder, fit
-
-Array = NDArray[Any]
+from scratchnet.types import Array
 
 IMPLEMENTATIONS = ("scratchnet", "keras")
 """What is compared in every trial, as tables and stored arrays name it."""

@@ -8,12 +8,10 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
 from keras_baseline.weights import variables
 from scratchnet.training import BatchOrder
-
-Array = NDArray[Any]
+from scratchnet.types import Array
 
 
 def differentiator(

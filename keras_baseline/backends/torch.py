@@ -8,13 +8,11 @@ from typing import Any
 import keras
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from keras_baseline.backends import NotANumberError
 from keras_baseline.weights import variables
 from scratchnet.training import BatchOrder
-
-Array = NDArray[Any]
+from scratchnet.types import Array
 
 
 def differentiator(

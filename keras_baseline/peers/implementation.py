@@ -5,14 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
-
-from numpy.typing import NDArray
+from typing import ClassVar
 
 from scratchnet.architecture import Architecture
 from scratchnet.optimizers import SGD, Adam, Optimizer
-
-Array = NDArray[Any]
+from scratchnet.types import Array
 
 OnEpochs = Callable[[int], None]
 """Called with the number of epochs done since the last call."""

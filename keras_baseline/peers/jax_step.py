@@ -8,8 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from keras_baseline.peers.implementation import Array, Implementation, OnEpochs, Task
+from keras_baseline.peers.implementation import Implementation, OnEpochs, Task
 from scratchnet.optimizers import SGD, Adam
+from scratchnet.types import Array
 
 
 class JaxStep(Implementation):

@@ -7,8 +7,9 @@ from typing import Any
 import keras
 
 from keras_baseline.model import build
-from keras_baseline.peers.implementation import Array, Implementation, OnEpochs, Task
+from keras_baseline.peers.implementation import Implementation, OnEpochs, Task
 from keras_baseline.weights import get_weights, set_weights
+from scratchnet.types import Array
 
 
 class KerasImplementation(Implementation):

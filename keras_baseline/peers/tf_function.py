@@ -6,8 +6,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_baseline.peers.implementation import Array, Implementation, OnEpochs, Task
+from keras_baseline.peers.implementation import Implementation, OnEpochs, Task
 from scratchnet.optimizers import SGD, Adam
+from scratchnet.types import Array
 
 
 class TfFunctionStep(Implementation):

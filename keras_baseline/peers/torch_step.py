@@ -6,8 +6,9 @@ from typing import Any
 
 import torch
 
-from keras_baseline.peers.implementation import Array, Implementation, OnEpochs, Task
+from keras_baseline.peers.implementation import Implementation, OnEpochs, Task
 from scratchnet.optimizers import SGD, Adam, Optimizer
+from scratchnet.types import Array
 
 
 class TorchEager(Implementation):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from scratchnet.parameters import Parameters
-
-Array = NDArray[Any]
+from scratchnet.types import Array
 
 
 class Buffer:

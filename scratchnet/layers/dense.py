@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +13,6 @@ from scratchnet.errors import ArchitectureError, check_choice
 from scratchnet.initializers import INITIALIZERS
 from scratchnet.layers.base import Buffer, Layer, Pass
 from scratchnet.parameters import Parameters
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True)

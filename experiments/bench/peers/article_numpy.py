@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from keras_baseline.peers.implementation import Array, Implementation, OnEpochs, Task
+from keras_baseline.peers.implementation import Implementation, OnEpochs, Task
+from scratchnet.types import Array
 
 
 class ArticleNumPy(Implementation):

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from experiments.bench.peers.scratchnet_fit import ScratchnetFit
-from keras_baseline.peers.implementation import Array, Implementation, OnEpochs, Task
+from keras_baseline.peers.implementation import Implementation, OnEpochs, Task
+from scratchnet.types import Array
 
 
 class _Floor(Implementation):

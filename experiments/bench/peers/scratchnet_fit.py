@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from keras_baseline.peers.implementation import Array, Implementation, OnEpochs, Task
+from keras_baseline.peers.implementation import Implementation, OnEpochs, Task
 from scratchnet import Network, OptimizerState, fit
+from scratchnet.types import Array
 
 
 class ScratchnetFit(Implementation):

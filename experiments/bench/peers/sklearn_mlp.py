@@ -7,8 +7,9 @@ import warnings
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
-from keras_baseline.peers.implementation import Array, Implementation, OnEpochs, Task
+from keras_baseline.peers.implementation import Implementation, OnEpochs, Task
 from scratchnet.optimizers import Adam
+from scratchnet.types import Array
 
 
 class SklearnMLP(Implementation):

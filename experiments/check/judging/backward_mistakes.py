@@ -17,7 +17,6 @@ from experiments.check.judging.mistakes import (
     entry,
 )
 from experiments.check.judging.replay import (
-    Array,
     At,
     ImpossibleError,
     Value,
@@ -25,6 +24,7 @@ from experiments.check.judging.replay import (
     backward,
     loss_gradient,
 )
+from scratchnet.types import Array
 
 Derivative = Callable[[At], Array]
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from experiments.check.judging.noise import CaseVerdict, TensorVerdict, explained
-from experiments.check.judging.replay import Array, At, Replay, Value
+from experiments.check.judging.replay import At, Replay, Value
 from experiments.check.reference import Tensors
+from scratchnet.types import Array
 
 EPSILON_SENTENCES = {
     "loss": "is added inside the logarithm",

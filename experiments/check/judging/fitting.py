@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from experiments.check.cases import dense_layers
 from experiments.check.judging.epsilon import EPSILON_SENTENCES, fitted_epsilon
@@ -14,8 +12,8 @@ from experiments.check.judging.mistakes import Diagnosis
 from experiments.check.judging.noise import CaseVerdict, TensorVerdict, explained
 from experiments.check.judging.replay import Replay, activate
 from experiments.check.reference import LOSS
+from scratchnet.types import Array
 
-Array = NDArray[Any]
 _Model = Callable[[CaseVerdict], Array]
 """A case's value of a tensor, which an unknown number multiplies."""
 

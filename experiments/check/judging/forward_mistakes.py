@@ -8,13 +8,13 @@ import numpy as np
 
 from experiments.check.judging.mistakes import BINARY, FACTORS, ROWS, SQUARED, Mistake, entry
 from experiments.check.judging.replay import (
-    Array,
     At,
     ImpossibleError,
     Value,
     activate,
     loss_value,
 )
+from scratchnet.types import Array
 
 ACTIVATIONS = ("linear", "relu", "sigmoid", "tanh", "softmax")
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from experiments.check.judging.replay import Array, At, Value
+from experiments.check.judging.replay import At, Value
+from scratchnet.types import Array
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from experiments.check.cases import Case, Point, dense_layers
 from experiments.check.reference import (
@@ -40,8 +38,7 @@ from experiments.check.reference import (
 from experiments.check.user.article import TRAINED_EPOCHS
 from experiments.check.user.process import Observation
 from scratchnet.architecture import Architecture
-
-Array = NDArray[Any]
+from scratchnet.types import Array
 
 _HALF_OF_FLOAT32 = 2.0**-12
 """Half of the 24 binary digits that float32 has."""

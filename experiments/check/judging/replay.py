@@ -7,15 +7,12 @@ reference over again; with one it shows what a network with that mistake compute
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from experiments.check.cases import Case, Point, dense_layers
 from experiments.check.reference import LOSS, Tensors
-
-Array = NDArray[Any]
+from scratchnet.types import Array
 
 Value = Callable[["At"], Array]
 """What mistaken code computes at a place."""

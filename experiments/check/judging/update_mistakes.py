@@ -8,7 +8,8 @@ import numpy as np
 
 from experiments.check.judging.backward_mistakes import through_updated_kernel
 from experiments.check.judging.mistakes import Mistake, entry
-from experiments.check.judging.replay import Array, At, Value
+from experiments.check.judging.replay import At, Value
+from scratchnet.types import Array
 
 _STEPS: tuple[tuple[str, str, Value], ...] = (
     (

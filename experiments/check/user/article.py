@@ -13,7 +13,6 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from experiments.check.cases import Case, Point, dense_layers
 from experiments.check.reference import ACCURACY, LOSS, step_tensors
@@ -27,8 +26,7 @@ from experiments.check.user.article_layout import (
 from experiments.check.user.article_parameters import ARGUMENTS, fit_parameters
 from experiments.check.user.recorder import NotRecognisedError, Recorder, StoppedError
 from scratchnet.architecture import Architecture
-
-Array = NDArray[Any]
+from scratchnet.types import Array
 
 ARTICLE_FUNCTIONS = tuple(ARGUMENTS)
 """What is looked for, by the article's own names."""

@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from experiments.check.cases import dense_layers
 from scratchnet.architecture import Architecture
-
-Array = NDArray[Any]
+from scratchnet.types import Array
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from experiments.check.cases import (
     CORE,
@@ -44,8 +43,8 @@ from experiments.check.user.recorder import (
     raised,
     user_line,
 )
+from scratchnet.types import Array
 
-Array = NDArray[Any]
 Send = Callable[[dict[str, Any], dict[str, Array]], None]
 
 _IMPORT_SHARE = 0.4

@@ -10,15 +10,12 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any, Protocol
 
-from numpy.typing import NDArray
-
 from experiments.check.cases import Case, Point, dense_layers
 from experiments.check.reference import LOSS
 from experiments.check.user.article import ARTICLE_FUNCTIONS, ArticleForm
 from experiments.check.user.recorder import NotRecognisedError, Recorder
 from scratchnet.architecture import Architecture
-
-Array = NDArray[Any]
+from scratchnet.types import Array
 
 
 class Form(Protocol):

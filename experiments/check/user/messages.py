@@ -8,11 +8,9 @@ import struct
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from experiments.check.cases import CORE, FAMILIES, HARD_CASES, SEVERAL_OUTPUTS, Case
-
-Array = NDArray[Any]
+from scratchnet.types import Array
 
 _CASES = {case.name: case for case in CORE + FAMILIES + SEVERAL_OUTPUTS + HARD_CASES}
 

@@ -14,13 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from numpy.typing import NDArray
-
 from experiments.check.cases import Case
 from experiments.check.user import messages
 from experiments.check.user.recorder import Problem
-
-Array = NDArray[Any]
+from scratchnet.types import Array
 
 _KEPT_OUTPUT = 2000
 """Bytes of what the user's code prints that are kept to be shown."""

@@ -14,11 +14,9 @@ from types import TracebackType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from experiments.check.reference import spoken
-
-Array = NDArray[Any]
+from scratchnet.types import Array
 
 _LARGEST_SIZE = 1_000_000
 """Arrays beyond this many elements are not sent to the other process: none is expected."""

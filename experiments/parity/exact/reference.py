@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from experiments.parity.exact.formulas import BACKWARD, FORWARD, LOSS, Tensors
 from experiments.parity.exact.formulas.optimizers import update
@@ -15,9 +13,7 @@ from experiments.parity.trace import Snapshot
 from scratchnet.architecture import Architecture
 from scratchnet.layers import Dense
 from scratchnet.optimizers import Optimizer
-
-Array = NDArray[Any]
-
+from scratchnet.types import Array
 
 Replace = Callable[[str, Bounded, Tensors], Bounded]
 """``(full name, right value, tensors so far) -> value to go on with``."""

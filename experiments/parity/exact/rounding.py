@@ -45,8 +45,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scratchnet.conventions import CONVENTIONS, Conventions
+from scratchnet.types import Array
 
-Array = NDArray[Any]
 Errors = NDArray[np.float64]
 
 FUNCTION_ROUNDOFFS = 8

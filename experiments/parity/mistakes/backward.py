@@ -13,13 +13,13 @@ from experiments.parity.exact.rounding import Bounded, matmul
 from experiments.parity.mistakes import loss
 from experiments.parity.mistakes.forward import SLOPES
 from experiments.parity.mistakes.scene import (
-    Array,
     Scene,
     Variant,
     Variants,
     signs,
     variant,
 )
+from scratchnet.types import Array
 
 
 def activation_gradient(scene: Scene) -> Variants:

@@ -8,7 +8,8 @@ import numpy as np
 
 from experiments.parity.exact.formulas import FORWARD
 from experiments.parity.exact.rounding import Bounded, matmul
-from experiments.parity.mistakes.scene import Array, Scene, Variants, through_float32, variant
+from experiments.parity.mistakes.scene import Scene, Variants, through_float32, variant
+from scratchnet.types import Array
 
 SLOPES = (0.01, 0.1, 0.2, 0.3)
 """Slopes of a leaky relu that are in use."""

@@ -6,7 +6,8 @@ from functools import partial
 
 import numpy as np
 
-from experiments.parity.mistakes.scene import Array, Scene, Variants, through_float32, variant
+from experiments.parity.mistakes.scene import Scene, Variants, through_float32, variant
+from scratchnet.types import Array
 
 
 def general(scene: Scene) -> Variants:

@@ -10,7 +10,8 @@ from experiments.parity.exact.formulas import BACKWARD, FORWARD, LOSS
 from experiments.parity.exact.formulas.losses import clip_bounds
 from experiments.parity.exact.rounding import Bounded
 from experiments.parity.mistakes.forward import EPSILONS
-from experiments.parity.mistakes.scene import Array, Scene, Variants, variant
+from experiments.parity.mistakes.scene import Scene, Variants, variant
+from scratchnet.types import Array
 
 
 def _prediction(scene: Scene) -> Bounded:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from experiments.parity.exact.formulas import LOSS
 from experiments.parity.exact.reference import dense_targets
@@ -16,8 +15,6 @@ from experiments.parity.trace import Snapshot
 from scratchnet.architecture import Architecture
 from scratchnet.layers import Dense
 from scratchnet.optimizers import Optimizer
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from experiments.parity.exact.formulas import Tensors
 from experiments.parity.exact.rounding import Bounded
@@ -28,8 +27,7 @@ from experiments.parity.mistakes import (
     variants,
 )
 from experiments.parity.step import TwinStep
-
-Array = NDArray[Any]
+from scratchnet.types import Array
 
 
 @dataclass(frozen=True)
