@@ -12,6 +12,7 @@ import numpy as np
 
 from experiments.check.cases import Case, Point, dense_layers
 from experiments.check.reference import LOSS, Tensors
+from scratchnet.activations import ACTIVATIONS, Scratch
 from scratchnet.types import Array
 
 Value = Callable[["At"], Array]
@@ -304,7 +305,7 @@ class At:
 
 
 def activate(name: str, z: Array) -> Array:
-    """Return the activation of a pre-activation."""
+    """Return the activation of a pre-activation; by scratchnet's formula where none stands here."""
     a: Array = z
     if name == "relu":
         a = np.maximum(z, 0)
@@ -315,6 +316,9 @@ def activate(name: str, z: Array) -> Array:
     elif name == "softmax":
         e = np.exp(z - z.max(axis=1, keepdims=True))
         a = e / e.sum(axis=1, keepdims=True)
+    elif name != "linear":
+        a = np.empty_like(z)
+        ACTIVATIONS[name].forward(z, a, Scratch(z))
     return a
 
 
@@ -329,6 +333,9 @@ def backward(name: str, z: Array, a: Array, da: Array) -> Array:
         dz = da * (1 - a * a)
     elif name == "softmax":
         dz = a * (da - (a * da).sum(axis=1, keepdims=True))
+    elif name != "linear":
+        dz = np.empty_like(z)
+        ACTIVATIONS[name].backward(z, a, da, dz, Scratch(z))
     return dz
 
 

@@ -79,13 +79,8 @@ def _derivative(scene: Scene) -> Variants:
     yield variant("derivative_missing", lambda: da)
     yield variant("derivative_of_activation", lambda: BACKWARD[name](a, FORWARD[name](a), da))
     yield variant("derivative_squared", lambda: BACKWARD[name](z, a, right))
-    yield from {
-        "relu": _relu,
-        "sigmoid": _sigmoid,
-        "tanh": _tanh,
-        "softmax": _softmax,
-        "linear": _linear,
-    }[name](scene)
+    if name in _DERIVATIVES:
+        yield from _DERIVATIVES[name](scene)
     for found, backward in BACKWARD.items():
         if found not in (name, "linear"):
             yield variant("wrong_derivative", partial(backward, z, a, da), found=found)
@@ -148,6 +143,16 @@ def _softmax(scene: Scene) -> Variants:
 def _linear(scene: Scene) -> Variants:
     a, da = scene.a, scene.da
     yield variant("extra_factor", lambda: da * a)
+
+
+# What only this activation's derivative is mistaken for; an activation may have no entry.
+_DERIVATIVES: dict[str, Callable[[Scene], Variants]] = {
+    "relu": _relu,
+    "sigmoid": _sigmoid,
+    "tanh": _tanh,
+    "softmax": _softmax,
+    "linear": _linear,
+}
 
 
 def kernel_gradient(scene: Scene) -> Variants:
