@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_baseline.weights import variables
+from keras_baseline.weights import get_weights, variables
 from scratchnet.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
 from scratchnet.types import Array
 
@@ -72,3 +72,42 @@ def set_slots(
         for slot in optimizer.slots:
             target = by_path[f"{variable.path.replace('/', '_')}_{slot}"]
             target.assign(np.asarray(slots[f"{name}_{slot}"], target.dtype))
+
+
+def update(
+    model: Any,
+    dtype: str,
+    optimizer: Optimizer,
+    gradients: dict[str, Array],
+    slots: dict[str, Array],
+    iterations: int,
+) -> dict[str, Array]:
+    """Update a model once from given gradients; return its new weights and slots.
+
+    Parameters
+    ----------
+    model
+        With the weights before the update.
+    dtype
+        Of the network.
+    optimizer
+        The rule.
+    gradients
+        By full name of the weight, as ``dense_1/kernel``.
+    slots
+        The optimizer's slots before the update, as ``dense_1/kernel_momentum``.
+    iterations
+        Number of updates made before.
+
+    Returns
+    -------
+    dict
+        By tensor name, as ``dense_1/kernel_updated`` and ``dense_1/kernel_momentum``.
+    """
+    keras_optimizer = build_optimizer(optimizer, dtype)
+    set_slots(model, keras_optimizer, optimizer, slots, iterations)
+    watched = variables(model)
+    tensors = [keras.ops.convert_to_tensor(np.asarray(gradients[name], dtype)) for name in watched]
+    keras_optimizer.apply(tensors, list(watched.values()))
+    updated = {f"{name}_updated": value for name, value in get_weights(model).items()}
+    return updated | get_slots(model, keras_optimizer, optimizer)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from experiments.parity.exact.formulas import Tensors
+from experiments.parity.exact.formulas.optimizers import update
 from experiments.parity.exact.reference import Replace, reference_step
 from experiments.parity.exact.rounding import Bounded, Errors, Precision
 from experiments.parity.trace import Snapshot
 from scratchnet.architecture import Architecture
+from scratchnet.conventions import Conventions
 from scratchnet.network import StepTrace
 from scratchnet.optimizers import Optimizer
 from scratchnet.types import Array
@@ -40,6 +42,8 @@ class TwinStep:
         Every tensor computed from the snapshot: bounds propagated through the whole step.
     allowance
         By how much the bounds in `whole` were widened for foreign code, by full name.
+    given
+        Gradients that the update starts from in place of the right ones, by tensor name.
     """
 
     architecture: Architecture
@@ -50,6 +54,7 @@ class TwinStep:
     local: Tensors
     whole: Tensors
     allowance: Mapping[str, Errors] = field(default_factory=dict)
+    given: Mapping[str, Array] = field(default_factory=dict)
 
     @classmethod
     def take(cls, keras_step: KerasStep, snapshot: Snapshot) -> TwinStep:
@@ -90,15 +95,75 @@ class TwinStep:
         whole = {name: right.widen(allowance[name]) for name, right in self.whole.items()}
         return replace(self, whole=whole, allowance=allowance)
 
+    def updated_from(self, gradients: Mapping[str, Array], twin: Mapping[str, Array]) -> TwinStep:
+        """Return the step with its update made from given gradients: bounds of one update.
+
+        In float32 people round a setting before ``1 - beta`` is computed or after, or compute it
+        in Python's float64: bounds cover each.
+
+        Parameters
+        ----------
+        gradients
+            By tensor name, as ``dense_1/kernel_gradient``.
+        twin
+            What Keras makes of them: updated weights and slots.
+        """
+        if self.optimizer is None:
+            raise ValueError("the step has no optimizer, so it has no update")
+        rule, on = self.optimizer, self.architecture.conventions
+        right = self._update(gradients, rule, on, self.precision)
+        allowance = {name: np.zeros(value.shape) for name, value in right.items()}
+        if self.dtype == "float32":
+            unrounded = replace(self.precision, dtype=np.dtype("float64"))
+            for others in (
+                self._update(gradients, _through_float32(rule), on, self.precision),
+                self._update(gradients, rule, replace(on, rounds_settings=False), unrounded),
+            ):
+                for name, value in right.items():
+                    allowance[name] += _further(others[name], value)
+        return replace(
+            self,
+            twin=replace(self.twin, tensors={**self.twin.tensors, **twin}),
+            whole=self.whole | {name: v.widen(allowance[name]) for name, v in right.items()},
+            allowance={**self.allowance, **allowance},
+            given=gradients,
+        )
+
+    def _update(
+        self,
+        gradients: Mapping[str, Array],
+        rule: Optimizer,
+        on: Conventions,
+        precision: Precision,
+    ) -> Tensors:
+        """Return the updated weights and slots by tensor name."""
+        exact, start, found = precision.exact, self.snapshot, dict[str, Bounded]()
+        with np.errstate(all="ignore"):
+            for name, weight in start.weights.items():
+                slots = {slot: exact(start.slots[f"{name}_{slot}"]) for slot in rule.slots}
+                gradient = exact(gradients[f"{name}_gradient"])
+                updated, slots = update(
+                    rule, exact(weight), gradient, slots, start.step + 1, on
+                )
+                found |= {f"{name}_{slot}": value for slot, value in slots.items()}
+                found[f"{name}_updated"] = updated
+        return found
+
     @property
     def precision(self) -> Precision:
         """The arithmetic that is judged."""
         return Precision.of(self.dtype, self.architecture.conventions)
 
     def replayed(self, replaced: Replace) -> Tensors:
-        """Compute the whole step again with tensors replaced."""
+        """Compute the whole step again with tensors replaced; those given stay."""
+
+        def taken(name: str, right: Bounded, tensors: Tensors) -> Bounded:
+            if name in self.given:
+                return self.precision.exact(self.given[name])
+            return replaced(name, right, tensors)
+
         return reference_step(
-            self.architecture, self.dtype, self.snapshot, self.optimizer, replace=replaced
+            self.architecture, self.dtype, self.snapshot, self.optimizer, replace=taken
         )
 
     def reference(self, mode: str) -> Tensors:
@@ -107,10 +172,27 @@ class TwinStep:
 
     def inputs(self, mode: str) -> Mapping[str, Bounded]:
         """Return what each tensor was computed from, in mode ``layer`` or ``step``."""
-        if mode == "step":
-            return self.whole
         exact = self.precision.exact
+        if mode == "step":
+            return self.whole | {name: exact(value) for name, value in self.given.items()}
         return {name: exact(value) for name, value in self.twin.tensors.items()}
+
+
+def _through_float32(rule: Optimizer) -> Optimizer:
+    """Return a rule whose every setting is a float32 number."""
+    settings: dict[str, Any] = {
+        name: float(np.float32(value))
+        for name, value in vars(rule).items()
+        if isinstance(value, float)
+    }
+    return replace(rule, **settings)
+
+
+def _further(other: Bounded, right: Bounded) -> Errors:
+    """Return how much farther than the right value's bound another form's results may lie."""
+    distance = np.abs(other.value - right.value).astype(np.float64)
+    further = np.maximum(distance + other.error - right.error, 0.0)
+    return np.where(np.isfinite(further), further, 0.0)
 
 
 def values_of(trace: StepTrace) -> dict[str, Array]:

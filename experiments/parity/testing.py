@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from experiments.parity.step import TwinStep
-from experiments.parity.trace import ParityRow, Snapshot
+from experiments.parity.trace import ParityRow, Snapshot, new_state
 from experiments.parity.verdict import Divergence, Judgement, Sides, judge_values
 from scratchnet.architecture import Architecture
 from scratchnet.network import Network
@@ -109,10 +109,16 @@ def assert_step_matches(
 ) -> None:
     """Assert that a training step leaves the weights where Keras's leaves them, to rounding.
 
+    Give your gradients too where you can: the update is then judged by itself, from these very
+    gradients, and a mistake that is small beside the rounding of a whole step shows, as in the
+    place or the value of an epsilon.
+
     Parameters
     ----------
-    architecture, weights, x, y, loss, gradients, activations
+    architecture, weights, x, y, loss, activations
         As for `assert_gradients_match`; `weights` are those before the step.
+    gradients
+        Yours, by the full name of the weight: compared too, and what the update starts from.
     updated
         Your weights after the step, by full name.
     optimizer
@@ -135,7 +141,9 @@ def assert_step_matches(
     step = _twin_step(made, dtype, snapshot, rule)
     ours = _observed(made, loss, activations)
     if gradients is not None:
-        ours |= _fitting("gradients", gradients, made, "_gradient")
+        given = _fitting("gradients", gradients, made, "_gradient")
+        step = _updated_from(step, rule, given)
+        ours |= given
     ours |= _fitting("updated", updated, made, "_updated")
     ours |= {name: np.asarray(value) for name, value in (updated_slots or {}).items()}
     _raise_if_off("updated weights", judge_values("step", step, ours, _SIDES))
@@ -185,7 +193,6 @@ def assert_training_matches(
     from keras_baseline.model import build
     from keras_baseline.training import train
     from keras_baseline.weights import set_weights
-    from scratchnet.optimizers import OptimizerState
     from scratchnet.training import fit
 
     made = as_architecture(architecture)
@@ -210,7 +217,7 @@ def assert_training_matches(
         network,
         inputs,
         targets,
-        optimizer=OptimizerState(rule, network.parameters),
+        optimizer=new_state(network, rule),
         epochs=epochs,
         batch_size=batch_size,
         shuffle_seed=shuffle_seed,
@@ -254,7 +261,9 @@ def assert_training_matches(
             f"  Keras   {keras:.9g}\n"
             f"  apart   {abs(mine - keras):.3g}, at most {row.bound_ratio:.3g} times what runs "
             "perturbed in their last place show\n"
-            "  likely  a mistake in a step: see assert_step_matches"
+            "  next    give one step and its gradients to assert_step_matches; if it passes, look "
+            "between the steps: the batches and their order, what is kept from one step to the "
+            "next, the mean over an epoch"
         )
 
 
@@ -311,6 +320,19 @@ def _twin_step(
     started = Snapshot(snapshot.step, snapshot.weights, slots, snapshot.x, snapshot.y)
     step = TwinStep.take(KerasStep(architecture, dtype, optimizer), started)
     return step.for_foreign_code()
+
+
+def _updated_from(step: TwinStep, rule: Optimizer, gradients: dict[str, Array]) -> TwinStep:
+    """Return the step with its update made from your gradients, on Keras's side too."""
+    from keras_baseline.model import build
+    from keras_baseline.optimizers import update
+    from keras_baseline.weights import set_weights
+
+    model, start = build(step.architecture, step.dtype), step.snapshot
+    set_weights(model, start.weights)
+    by_weight = {name.removesuffix("_gradient"): value for name, value in gradients.items()}
+    twin = update(model, step.dtype, rule, by_weight, start.slots, start.step)
+    return step.updated_from(gradients, twin)
 
 
 def _observed(

@@ -128,9 +128,8 @@ def _replayed(
         allowance = step.allowance
         return sum(explains(ours[n], replayed.get(n), allowance.get(n, 0.0)) for n in names)
 
-    places = [
-        (place, _scene(step, place, step.whole, step.whole[place])) for place in [name, *hidden]
-    ]
+    inputs = step.inputs("step")
+    places = [(place, _scene(step, place, inputs, step.whole[place])) for place in [name, *hidden]]
     best: Mistake | None = None
     most = 0
     for place, scene in places:
@@ -167,7 +166,7 @@ def _replay(
         if current == place and not everywhere:
             return _fitting(_made(found), right)
         if everywhere and current.rpartition("/")[2] == kind:
-            scene = _scene(step, current, {**step.whole, **tensors}, right)
+            scene = _scene(step, current, {**step.inputs("step"), **tensors}, right)
             for other in variants(scene):
                 if (other.code, other.values) == (found.code, found.values):
                     return _fitting(_made(other), right)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from experiments.parity import envelope  # noqa: F401 - holds on to `fit`, which a test replaces
 from experiments.parity.testing import (
     assert_gradients_match,
     assert_step_matches,
@@ -168,6 +169,93 @@ def test_slots_are_given_and_compared(problem):
                 check()
 
 
+def adam_by(form, w, g, m, v, t):
+    """Adam with a rate of 0.001 as somebody writes it, settings as Python numbers or rounded."""
+    number = w.dtype.type
+    b1, b2, rate, epsilon = 0.9, 0.999, 0.001, 1e-8 if form == "another epsilon" else 1e-7
+    m, v = b1 * m + (1 - b1) * g, b2 * v + (1 - b2) * g * g
+    share_1, share_2 = 1 - b1**t, 1 - b2**t
+    if w.dtype == np.float64:  # to float32's digits this is Keras's on TensorFlow
+        share_1, share_2 = (1 - number(np.float32(b)) ** t for b in (b1, b2))
+    if form == "epsilon on the corrected root":
+        return w - rate * (m / share_1) / (np.sqrt(v / share_2) + epsilon)
+    if form == "corrected averages":
+        own = epsilon / np.sqrt(share_2)
+        return (w - rate * (m / share_1) / (np.sqrt(v / share_2) + own)).astype(w.dtype)
+    return (w - rate * np.sqrt(share_2) / share_1 * m / (np.sqrt(v) + epsilon)).astype(w.dtype)
+
+
+@pytest.mark.parametrize("iterations", [0, 9])
+@pytest.mark.parametrize(
+    ("form", "right"),
+    [
+        ("as in Keras", True),
+        ("corrected averages", True),
+        ("epsilon on the corrected root", False),
+        ("another epsilon", False),
+    ],
+)
+def test_an_update_is_judged_from_the_gradients_and_slots_that_are_given(
+    problem, form, right, iterations
+):
+    # The rounding of a sum over 400 samples hides both mistakes, unless the sum is given.
+    weights = {name: 3 * value for name, value in problem[0].items()}
+    random = np.random.RandomState(3)
+    dtype = weights["dense_1/kernel"].dtype
+    problem = weights, *(a.astype(dtype) for a in (random.randn(400, 3), random.rand(400, 1) > 0.5))
+    _, gradients, _ = mine(*problem)
+    slots, updated = {}, {}
+    for name, g in gradients.items():
+        before = [np.zeros_like(g)] * 2 if iterations == 0 else [g, 1e-3 * g * g]
+        slots[f"{name}_momentum"], slots[f"{name}_velocity"] = before
+        updated[name] = adam_by(form, weights[name], g, *before, iterations + 1)
+    given = {"optimizer": Adam(), "slots": slots, "iterations": iterations}
+    if right:
+        assert_step_matches(ARCHITECTURE, *problem, updated, gradients=gradients, **given)
+        return
+    with pytest.raises(AssertionError, match=r"_updated\[(?s:.)*likely  epsilon"):
+        assert_step_matches(ARCHITECTURE, *problem, updated, gradients=gradients, **given)
+
+
+def test_a_right_update_from_wrong_gradients_is_not_called_wrong(problem):
+    weights = problem[0]
+    _, gradients, _ = mine(*problem, wrong="no derivative")
+    updated = {
+        name: value - value.dtype.type(RATE) * gradients[name] for name, value in weights.items()
+    }
+    with pytest.raises(AssertionError, match="first at dense_1/kernel_gradient") as caught:
+        assert_step_matches(
+            ARCHITECTURE, *problem, updated, optimizer=SGD(RATE), gradients=gradients
+        )
+    assert "_updated" not in str(caught.value)
+
+
+def test_a_training_is_measured_with_the_optimizer_of_its_backend(problem, monkeypatch):
+    moved = []
+
+    def stop(network, _x, _y, *, optimizer, **_):
+        """Take two steps with a gradient of 1 and a rate of 1: w is -1, then -1 - 1.9."""
+        network.parameters.values[...] = 0
+        for _ in range(2):
+            network.parameters.gradients[...] = 1
+            optimizer.step()
+        moved.append(float(network.parameters.values[0]))
+        raise InterruptedError
+
+    monkeypatch.setattr("scratchnet.training.fit", stop)
+    weights, x, y = problem
+    weights, x, y = (
+        {name: value.astype("float64") for name, value in weights.items()},
+        x.astype("float64"),
+        y.astype("float64"),
+    )
+    architecture = ARCHITECTURE | {"backend": "jax"}
+    with pytest.raises(InterruptedError):
+        assert_training_matches(architecture, weights, x, y, [1.0], optimizer=SGD(1.0, 0.9))
+    # On JAX a momentum of 0.9 keeps all its digits; through float32 the sum is -2.899999976.
+    assert moved == [pytest.approx(-2.9, abs=1e-14)]
+
+
 def train_mine(weights, x, y, epochs, rate=RATE):
     """Losses of plain gradient descent on the whole batch."""
     weights = {name: value.copy() for name, value in weights.items()}
@@ -185,8 +273,12 @@ def test_training_passes_and_fails(problem):
     losses = train_mine(*problem, epochs=30)
     assert_training_matches(ARCHITECTURE, *problem, losses, optimizer=SGD(RATE))
     slower = train_mine(*problem, epochs=30, rate=0.999 * RATE)
-    with pytest.raises(AssertionError, match=r"loss differs from Keras's: first at epoch [1-3]\b"):
+    with pytest.raises(
+        AssertionError, match=r"loss differs from Keras's: first at epoch [1-3]\b"
+    ) as caught:
         assert_training_matches(ARCHITECTURE, *problem, slower, optimizer=SGD(RATE))
+    # Whether a step is at fault is not known here: only the losses were given.
+    assert "if it passes, look between the steps" in str(caught.value)
 
 
 def test_validation_loss_is_compared_too(problem):
