@@ -45,15 +45,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     from experiments.plan.plan import PlanError, load_plan
-    from experiments.trials.store import Store, StoreError
+    from experiments.trials.own_files import FolderError
+    from experiments.trials.store import Store
 
     try:
         plan = load_plan(options.plan, options.set)
         if options.list:
             _print_plan(plan)
             return ALL_WELL
-        store = Store(options.out or PROJECT / "results" / plan.name)
-    except (PlanError, StoreError) as error:
+        store = Store.open(options.out or PROJECT / "results" / plan.name)
+    except (PlanError, FolderError) as error:
         print(f"experiments.run: {error}", file=sys.stderr)
         return BAD_INPUT
 
@@ -61,7 +62,7 @@ def _run(options: argparse.Namespace) -> int:
         return _work(plan, store, options)
     except BrokenPipeError:
         raise
-    except StoreError as error:
+    except FolderError as error:
         print(f"experiments.run: {error}", file=sys.stderr)
     except OSError as error:
         print(
@@ -158,8 +159,7 @@ def _run_trials(plan: Plan, store: Store, *, jobs: int, fresh: bool) -> bool:
     store.write_text("plan.toml", plan.to_toml())
     distinct = {trial.key: trial for trial in plan.trials}
     pending = [trial for trial in distinct.values() if fresh or not store.has(trial)]
-    for trial in pending:
-        store.discard(trial)
+    store.discard(*pending)
     with _progress() as progress:
         finished = len(distinct) - len(pending)
         bar = progress.add_task("", total=len(distinct), completed=finished)

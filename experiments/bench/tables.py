@@ -20,7 +20,7 @@ from experiments.bench.peers import OURS, PEERS
 from experiments.bench.protocol import Cell, ProcessTiming
 from experiments.bench.scaling import Growth, ScalingPoint
 from experiments.trials.ratios import instabilities
-from experiments.trials.store import whole_file
+from experiments.runtime.files import whole_file
 
 Row = dict[str, Any]
 

@@ -44,18 +44,27 @@ def _compare(options: argparse.Namespace) -> int:
     from experiments.compare.changes import compare_two_runs, name_of
     from experiments.compare.page import render_comparison
     from experiments.report.run_result import RunResult
+    from experiments.runtime.files import whole_file
+    from experiments.trials.own_files import FolderError, OwnFiles
     from experiments.trials.run_folder import RunError
-    from experiments.trials.store import whole_file
 
-    page = options.out or options.after / f"compare-{name_of(options.before)}.html"
+    name = f"compare-{name_of(options.before)}.html"
+    page = options.out or options.after / name
     try:
         comparison = compare_two_runs(RunResult.load(options.before), RunResult.load(options.after))
     except RunError as error:
         print(f"experiments.compare: {error}", file=sys.stderr)
         return BAD_INPUT
+    text = render_comparison(comparison)
     try:
-        with whole_file(page) as temporary:
-            temporary.write_text(render_comparison(comparison), encoding="utf-8")
+        if options.out is None:
+            OwnFiles.open(options.after, name).write_text(name, text)
+        else:
+            with whole_file(page) as temporary:
+                temporary.write_text(text, encoding="utf-8")
+    except FolderError as error:
+        print(f"experiments.compare: {error}", file=sys.stderr)
+        return BAD_INPUT
     except OSError as error:
         print(
             f"experiments.compare: {page}: cannot be written ({error.strerror}); choose another "

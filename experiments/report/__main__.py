@@ -47,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _report(options: argparse.Namespace) -> int:
     from experiments.report.run_result import RunResult
+    from experiments.trials.own_files import FolderError
     from experiments.trials.run_folder import RunError
 
     try:
@@ -61,7 +62,7 @@ def _report(options: argparse.Namespace) -> int:
         report = write_report(run, draw=options.plots)
     except BrokenPipeError:
         raise
-    except RunError as error:
+    except (RunError, FolderError) as error:
         print(f"experiments.report: {error}", file=sys.stderr)
         return BAD_INPUT
     except OSError as error:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -26,12 +25,14 @@ from experiments.report.trial_section import (
     Part,
     load_result,
     make_part,
+    rerun_plan,
     templates,
     write_rerun_plan,
 )
 from experiments.runtime.beside import beside
+from experiments.trials.own_files import OwnFiles
 from experiments.trials.run_folder import Missing, StoredRun
-from experiments.trials.store import whole_file
+from experiments.runtime.files import whole_file
 from experiments.trials.tables import VERDICTS
 from experiments.trials.trial import TrialResult
 
@@ -80,31 +81,42 @@ def write_report(run: StoredRun, *, draw: str = "some") -> Path:
     """
     from experiments.report.plots import drawn_beside, existing_plots
 
-    path = run.folder / "report.html"
+    name = "report.html"
+    own_files = OwnFiles.open(run.folder, name)
     if draw == "none":
-        page = render_report(run, plots=existing_plots(run))
+        page = render_report(run, own_files, plots=existing_plots(run))
     else:
-        with drawn_beside(run, all_=draw == "all") as plots:
-            page = render_report(run, plots=plots)
-    with whole_file(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
-    return path
+        with drawn_beside(run, own_files, all_=draw == "all") as plots:
+            page = render_report(run, own_files, plots=plots)
+    own_files.write_text(name, page)
+    return run.folder / name
 
 
-def render_report(run: StoredRun, *, plots: Mapping[str, Mapping[str, str]] | None = None) -> str:
+def render_report(
+    run: StoredRun,
+    own_files: OwnFiles,
+    *,
+    plots: Mapping[str, Mapping[str, str]] | None = None,
+) -> str:
     """Return the page as HTML; write the plans and the parts that lie beside it.
 
     Parameters
     ----------
     run
         Finished or not.
+    own_files
+        Of its folder.
     plots
         Of each trial: names of its pictures and their paths without suffix, relative to the page.
     """
     from experiments.report.charts import CONFIG, chart_library, chart_specifications
 
-    beside_page = run.folder / PARTS_FOLDER
-    shutil.rmtree(beside_page, ignore_errors=True)
+    own_files.remove(*own_files.under(f"{PARTS_FOLDER}/"))
+    trials = run.plan.trials
+    own_files.claim(
+        *(_part_file(trial.name) for trial in trials[_CANDIDATES:]),
+        *(rerun_plan(trial) for trial in trials),
+    )
     parts = _all_parts(run, plots or {})
     summaries = [part.summary for part in parts]
     across = across_data(summaries, run.folder)
@@ -131,10 +143,10 @@ def render_report(run: StoredRun, *, plots: Mapping[str, Mapping[str, str]] | No
     )
     room = PAGE_BYTES - len(page(parts={}, lazy=0).encode())
     embedded = _that_fit(parts, room)
-    for part in parts:
-        if part.written or part.summary.name in embedded:
-            continue
-        _write_part(part, beside_page)
+    beside = [part for part in parts if not part.written and part.summary.name not in embedded]
+    own_files.claim(*(_part_file(part.summary.name) for part in beside))
+    for part in beside:
+        _write_part(part, run.folder)
     return page(parts=embedded, lazy=len(parts) - len(embedded))
 
 
@@ -206,7 +218,7 @@ def _make_parts(
         write_rerun_plan(trial, run, folder)
         written = index >= _CANDIDATES
         if written:
-            _write_part(part, folder / PARTS_FOLDER)
+            _write_part(part, folder)
             part = Part(part.summary, "", {})
         parts.append(_MadePart(part.summary, part.html, part.data, written))
     return parts
@@ -224,12 +236,15 @@ def _that_fit(parts: Sequence[_MadePart], room: int) -> dict[str, _MadePart]:
     return embedded
 
 
+def _part_file(trial: str) -> str:
+    return f"{PARTS_FOLDER}/{trial}.js"
+
+
 def _write_part(part: Part, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
     arguments = [part.summary.name, part.html, part.data]
     text = ", ".join(json.dumps(value, separators=(",", ":")) for value in arguments)
-    path = folder / f"{part.summary.name}.js"
-    path.write_text(f"receivePart({text});\n", encoding="utf-8")
+    with whole_file(folder / _part_file(part.summary.name)) as temporary:
+        temporary.write_text(f"receivePart({text});\n", encoding="utf-8")
 
 
 _FILES = (

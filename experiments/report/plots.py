@@ -18,6 +18,7 @@ from experiments.report.summary import Summary, summarize_trial
 from experiments.report.trial_plots import PICTURES
 from experiments.report.trial_section import load_result
 from experiments.runtime.beside import beside
+from experiments.trials.own_files import OwnFiles
 from experiments.trials.run_folder import Missing, StoredRun
 from experiments.trials.trial import TrialResult
 from experiments.trials.turns import EpochSeconds
@@ -36,7 +37,9 @@ Pictures = dict[str, dict[str, str]]
 
 
 @contextmanager
-def drawn_beside(run: StoredRun, *, all_: bool = False) -> Iterator[Pictures]:
+def drawn_beside(
+    run: StoredRun, own_files: OwnFiles, *, all_: bool = False
+) -> Iterator[Pictures]:
     """Draw the pictures of a run into its folder ``plots``, partly while the block runs.
 
     Parameters
@@ -44,6 +47,8 @@ def drawn_beside(run: StoredRun, *, all_: bool = False) -> Iterator[Pictures]:
     run
         Finished or not. Pictures that an earlier report drew are removed, except of trials whose
         results are no longer here.
+    own_files
+        Of its folder.
     all_
         Whether every trial has pictures, however many there are.
 
@@ -53,14 +58,21 @@ def drawn_beside(run: StoredRun, *, all_: bool = False) -> Iterator[Pictures]:
         Those that are there when the block has ended.
     """
     folder = run.folder / "plots"
-    folder.mkdir(parents=True, exist_ok=True)
     most = None if all_ or len(run.plan.trials) <= FEW else SOME
     pictured = [trial for trial in run.plan.trials if trial.name in run.results][:most]
     found = [_shown(trial, run.results) for trial in pictured]
     shown = [one for one in found if one is not None]
     trials = [one.trial for one in shown]
     if shown:
-        _remove_earlier(folder, kept=[t.name for t in run.plan.trials if t.name in run.missing])
+        _remove_earlier(own_files, kept=[t.name for t in run.plan.trials if t.name in run.missing])
+    own_files.claim(
+        *(
+            f"{picture}.{kind}"
+            for one in shown
+            for picture in (*_paths(one.trial, one.pictures).values(), *_TOGETHER)
+            for kind in ("png", "svg")
+        )
+    )
     processes = min(os.cpu_count() or 1, 1 + len(trials) // _SHARE)
     # The block makes the page meanwhile, so this process has less time for pictures.
     own = len(trials) if processes == 1 else max(0, (len(trials) + _PAGE) // processes - _PAGE)
@@ -71,15 +83,18 @@ def drawn_beside(run: StoredRun, *, all_: bool = False) -> Iterator[Pictures]:
     with beside(works) as rest:
         yield {one.trial.name: _paths(one.trial, one.pictures) for one in shown}
         _draw_trials(run.results, trials[:own], folder)
-        _draw_together(shown, folder)
+        _draw_together(shown, run.folder)
         rest()
 
 
-def _remove_earlier(folder: Path, kept: Sequence[str]) -> None:
-    names = tuple(f"{name}-{picture}" for name in kept for picture in PICTURES)
-    for earlier in [*folder.glob("*.png"), *folder.glob("*.svg")]:
-        if earlier.stem not in names:
-            earlier.unlink()
+_TOGETHER = ("plots/epoch-seconds", "plots/across")
+
+
+def _remove_earlier(own_files: OwnFiles, kept: Sequence[str]) -> None:
+    names = {f"plots/{name}-{picture}" for name in kept for picture in PICTURES}
+    own_files.remove(
+        *(path for path in own_files.under("plots/") if path.rpartition(".")[0] not in names)
+    )
 
 
 def existing_plots(run: StoredRun) -> Pictures:
@@ -134,6 +149,6 @@ def _draw_together(shown: Sequence[_Shown], folder: Path) -> None:
     measured = {one.trial.name: one.seconds for one in shown if one.seconds}
     with mpl.rc_context(STYLE):
         if measured:
-            save(draw_seconds(measured), folder / "epoch-seconds")
+            save(draw_seconds(measured), folder / _TOGETHER[0])
         if shown:
-            save(draw_across([one.summary for one in shown]), folder / "across")
+            save(draw_across([one.summary for one in shown]), folder / _TOGETHER[1])

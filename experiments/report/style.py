@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from experiments.plan.describe import describe_architecture, describe_optimizer
 from experiments.plan.plan import Trial
-from experiments.trials.store import whole_file
+from experiments.runtime.files import whole_file
 
 STYLE = mpl.rc_params_from_file(
     Path(__file__).parent / "style.mplstyle", use_default_template=False

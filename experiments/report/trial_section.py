@@ -31,7 +31,8 @@ from experiments.report.curves import POINTS, loss_difference, numbers, thin_cur
 from experiments.report.network_drawing import draw_architecture
 from experiments.report.summary import SIDES, Summary, summarize_trial
 from experiments.trials.run_folder import Missing
-from experiments.trials.store import StoreError, whole_file
+from experiments.runtime.files import whole_file
+from experiments.trials.store import StoreError
 from experiments.trials.tables import VERDICTS
 from experiments.trials.trial import Boundary, TrialResult
 from experiments.trials.turns import IMPLEMENTATIONS
@@ -160,12 +161,16 @@ def rerun_command(trial: Trial, folder: Path) -> str:
     return f"python -m experiments.run {shlex.quote(near)} --fresh"
 
 
+def rerun_plan(trial: Trial) -> str:
+    """Return where the plan of a single trial lies in a run's folder."""
+    return f"trials/{trial.key}/plan.toml"
+
+
 def write_rerun_plan(trial: Trial, run: str, folder: Path) -> None:
     """Write the plan that `rerun_command` names: this trial and nothing else."""
-    path = folder / "trials" / trial.key / "plan.toml"
+    path = folder / rerun_plan(trial)
     if path.exists():
         return  # The folder's name is a hash of what stands in it.
-    path.parent.mkdir(parents=True, exist_ok=True)
     plan = Plan(f"{run}-{trial.name}", f"One trial of the run {run}.", (trial,))
     with whole_file(path) as temporary:
         temporary.write_text(plan.to_toml(), encoding="utf-8")

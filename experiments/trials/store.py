@@ -14,13 +14,10 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
-import tempfile
 import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from zipfile import BadZipFile, is_zipfile
 
 import numpy as np
@@ -28,6 +25,7 @@ import numpy as np
 from experiments.parity.trace import ParityRow
 from experiments.plan.plan import Trial
 from experiments.trials.comparability import Comparability
+from experiments.trials.own_files import FIXED, FolderError, OwnFiles
 from experiments.trials.trial import Boundary, TrialResult
 from experiments.trials.turns import IMPLEMENTATIONS, EpochSeconds
 from scratchnet.training import History
@@ -36,8 +34,8 @@ from scratchnet.types import Array
 FORMAT = 2
 
 
-class StoreError(Exception):
-    """The folder of results cannot be written or read; the message is one line for the user."""
+class StoreError(FolderError):
+    """A result cannot be read; the message is one line for the user."""
 
 
 _UNREADABLE = (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile, zlib.error)
@@ -50,27 +48,34 @@ class Store:
     Parameters
     ----------
     folder
-        Made if it is not there.
-
-    Raises
-    ------
-    StoreError
-        If it cannot be made or written to.
+        To read from; `open` gives a store that is written to.
+    own_files
+        Which files there may be replaced.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, own_files: OwnFiles | None = None) -> None:
         self.folder = folder
+        self._own_files = own_files
         # Asked once: whoever edits the sources during a run does not lose what it finishes.
         self._origin = origin()
-        try:
-            self.trials.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=self.trials):
-                pass
-        except OSError as error:
-            raise StoreError(
-                f"{folder}: cannot write results there ({error.strerror}); choose a folder with "
-                "--out"
-            ) from None
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Take a folder to write results to.
+
+        Raises
+        ------
+        FolderError
+            If it is somebody else's, or cannot be written.
+        """
+        return cls(folder, OwnFiles.open(folder, *FIXED))
+
+    @property
+    def own_files(self) -> OwnFiles:
+        """Which files of the folder may be replaced."""
+        if self._own_files is None:
+            raise ValueError("this store was not opened for writing")
+        return self._own_files
 
     @property
     def trials(self) -> Path:
@@ -95,10 +100,8 @@ class Store:
 
     def save(self, result: TrialResult) -> None:
         """Write a finished trial."""
-        folder = self.path(result.trial)
-        folder.mkdir(parents=True, exist_ok=True)
-        for earlier in ("result.json", "crash.txt"):
-            (folder / earlier).unlink(missing_ok=True)
+        folder = f"trials/{result.trial.key}"
+        self.own_files.remove(f"{folder}/result.json", f"{folder}/crash.txt")
         arrays: dict[str, Array] = {
             f"{side}/{column}": np.array(values)
             for side in IMPLEMENTATIONS
@@ -120,10 +123,9 @@ class Store:
             "seconds_per_epoch": [dataclasses.astuple(row) for row in result.seconds_per_epoch],
             "parity": [dataclasses.astuple(row) for row in result.parity],
         }
-        with whole_file(folder / "arrays.npz") as path, path.open("wb") as file:
+        with self.own_files.writing(f"{folder}/arrays.npz") as path, path.open("wb") as file:
             np.savez_compressed(file, allow_pickle=False, **arrays)
-        with whole_file(folder / "result.json") as path:
-            path.write_text(json.dumps(table), encoding="utf-8")
+        self.own_files.write_text(f"{folder}/result.json", json.dumps(table))
 
     def load(self, trial: Trial) -> TrialResult:
         """Read a finished trial, under the name that the plan gives it.
@@ -145,25 +147,27 @@ class Store:
 
     def save_crash(self, trial: Trial, report: str) -> None:
         """Write why a trial crashed: a line, and below it the traceback."""
-        folder = self.path(trial)
-        folder.mkdir(parents=True, exist_ok=True)
-        with whole_file(folder / "crash.txt") as path:
-            path.write_text(report, encoding="utf-8")
+        self.write_text(f"trials/{trial.key}/crash.txt", report)
 
     def crash(self, trial: Trial) -> str | None:
         """Return what `save_crash` wrote, or None."""
         path = self.path(trial) / "crash.txt"
         return path.read_text(encoding="utf-8") if path.exists() else None
 
-    def discard(self, trial: Trial) -> None:
-        """Forget what an earlier run left of a trial."""
-        for name in ("result.json", "arrays.npz", "crash.txt"):
-            (self.path(trial) / name).unlink(missing_ok=True)
+    def discard(self, *trials: Trial) -> None:
+        """Remove what an earlier run left of trials."""
+        names = ("result.json", "arrays.npz", "crash.txt")
+        self.own_files.remove(*(f"trials/{trial.key}/{name}" for trial in trials for name in names))
 
     def write_text(self, name: str, text: str) -> None:
-        """Write a file of the run's folder."""
-        with whole_file(self.folder / name) as path:
-            path.write_text(text, encoding="utf-8")
+        """Write a file of the run's folder.
+
+        Raises
+        ------
+        FolderError
+            If somebody else's file has this name.
+        """
+        self.own_files.write_text(name, text)
 
     def _table(self, trial: Trial) -> Any:
         return json.loads((self.path(trial) / "result.json").read_text(encoding="utf-8"))
@@ -232,13 +236,3 @@ def _result(trial: Trial, table: Mapping[str, Any], arrays: Mapping[str, Array])
         seconds=table["seconds"],
     )
 
-
-@contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside a file, and put it in the file's place at the end."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

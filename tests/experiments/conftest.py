@@ -191,7 +191,7 @@ def make_boundary(units, random):
 
 def write_run(folder, name, results, *, trials=None, crashes=(), environment=ENVIRONMENT):
     """Write a run's folder: `results` of finished trials, `crashes` pairs of a trial and why."""
-    store = Store(folder)
+    store = Store.open(folder)
     for result in results:
         store.save(result)
     for trial, crash in crashes:
@@ -339,7 +339,7 @@ def small_run(small_trials, moons_result, blobs_result, tmp_path_factory):
     from experiments.trials.store import Store
 
     folder = tmp_path_factory.mktemp("run") / "small"
-    store = Store(folder)
+    store = Store.open(folder)
     store.save(moons_result)
     store.save(blobs_result)
     store.save_crash(small_trials[2], "ValueError: why\n\nTraceback: ...")

@@ -172,7 +172,7 @@ def test_a_stored_run_needs_no_tables(tmp_path, moons_result, capsys):
     from experiments.trials.store import Store
 
     folder = tmp_path / "stored"
-    store = Store(folder)
+    store = Store.open(folder)
     store.save(moons_result)
     store.write_text("plan.toml", Plan("stored", "", (moons_result.trial,)).to_toml())
     assert compare.main([str(folder), str(folder)]) == 0

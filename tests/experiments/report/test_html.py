@@ -15,11 +15,12 @@ from experiments.report.__main__ import main
 from experiments.report.charts import chart_library
 from experiments.report.run_result import RunResult
 from experiments.report.trial_section import as_script
+from experiments.trials.own_files import OwnFiles
 
 
 @pytest.fixture(scope="module")
 def page(mixed_run):
-    return html.render_report(RunResult.load(mixed_run))
+    return html.render_report(RunResult.load(mixed_run), OwnFiles.open(mixed_run))
 
 
 def test_the_page_is_small_and_holds_all_that_it_needs(page):

@@ -8,6 +8,7 @@ from PIL import Image
 
 from experiments.report import plots
 from experiments.report.run_result import RunResult
+from experiments.trials.own_files import OwnFiles
 from experiments.trials.run_folder import Missing
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -24,7 +25,7 @@ def folder(mixed_run, make_run, tmp_path_factory):
 
 
 def draw(run, **settings):
-    with plots.drawn_beside(run, **settings) as promised:
+    with plots.drawn_beside(run, OwnFiles.open(run.folder), **settings) as promised:
         pass
     return promised
 

@@ -35,7 +35,7 @@ def test_a_trial_that_crashes_does_not_keep_the_others_from_running(
         return type(moons_result)(**{**vars(moons_result), "trial": trial})
 
     monkeypatch.setattr(trial_module, "run_trial", run_trial)
-    store = Store(tmp_path)
+    store = Store.open(tmp_path)
     watch = _run(small_trials, store)
     assert watch.done == [("moons", False), ("blobs", True), ("table", True)]
     assert ("blobs", 0.5) in watch.progress
@@ -50,7 +50,7 @@ def test_an_interrupt_goes_through(small_trials, tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(trial_module, "run_trial", run_trial)
-    store = Store(tmp_path)
+    store = Store.open(tmp_path)
     with pytest.raises(KeyboardInterrupt):
         _run(small_trials, store)
     assert store.crash(small_trials[0]) is None
