@@ -13,9 +13,19 @@ import re
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from experiments.runtime.exit_status import ALL_WELL, BAD_INPUT, DIVERGENT, unless_interrupted
+
+if TYPE_CHECKING:
+    from experiments.check.examination import Examination
+    from experiments.check.report import Report
+    from experiments.check.source import Source
+    from experiments.check.user.process import UserProcess
+
+_STATUSES = {"divergent": DIVERGENT, "not judged": BAD_INPUT}
 
 DEFAULT_SECONDS = 10.0
 """What the user's code may take; with Keras's start beside it the whole stays under 20 seconds."""
@@ -55,30 +65,55 @@ def _check(network: str, seconds: float, *, as_json: bool) -> int:
     path, name = split_name(network)
 
     # Imported here so that --help starts at once.
+    from experiments.check.not_judged import unreadable, unrecognised
+    from experiments.check.report import Report
+    from experiments.check.source import Source
+
+    source = Source.read(path)
+    report = Report(not_judged=unreadable(source))
+    if report.not_judged is None:
+        from experiments.check.examination import Examination
+        from experiments.check.user.process import UserProcess
+
+        process = UserProcess(path, name)
+        try:
+            examination = Examination(process.ask, source.words, seconds)
+            if examination.recognise():
+                report = _judge(examination, process, source)
+            else:
+                report.not_judged = unrecognised(examination.findings, source)
+        finally:
+            process.kill()
+    _print(report, network, as_json=as_json)
+    return _STATUSES.get(report.verdict, ALL_WELL)
+
+
+def _judge(examination: Examination, process: UserProcess, source: Source) -> Report:
+    """Try the network on all cases while Keras starts, and judge what comes of it."""
     from experiments.check.conclusion import conclude
-    from experiments.check.user.process import UserProcess
     from experiments.runtime.keras_start import start_keras
 
     began = time.monotonic()
-    process = UserProcess(path, name, seconds)
-    try:
-        start_keras()
-        findings = process.finish()
-    finally:
-        process.kill()
-    if findings.not_recognised and findings.import_problem is None:
-        raise BadInputError(f"{path}: {findings.not_recognised}")
-    report = conclude(findings, path, keras_until=began + _SECONDS_FOR_ALL)
+    with ThreadPoolExecutor(1) as beside:
+        trying = beside.submit(examination.try_cases)
+        try:
+            start_keras()
+            findings = trying.result()
+        finally:
+            process.kill()
+    findings.printed = process.printed
+    return conclude(findings, source, keras_until=began + _SECONDS_FOR_ALL)
 
+
+def _print(report: Report, network: str, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(report.to_json(), indent=2, allow_nan=False))
-    else:
-        from rich.console import Console
+        return
+    from rich.console import Console
 
-        from experiments.check.printing import print_report
+    from experiments.check.printing import print_report
 
-        print_report(report, network, Console(highlight=False))
-    return DIVERGENT if report.verdict == "divergent" else ALL_WELL
+    print_report(report, network, Console(highlight=False))
 
 
 def split_name(network: str) -> tuple[Path, str | None]:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-import warnings
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
@@ -23,15 +21,23 @@ from experiments.check.judging.noise import (
     worst,
 )
 from experiments.check.judging.training import judge_training
+from experiments.check.not_judged import NotJudged, nothing_compared, tampered
+from experiments.check.observation import Findings, Observation
 from experiments.check.reference import Tensors, keras_tensors
 from experiments.check.report import Divergence, Report
-from experiments.check.user.process import Findings, Observation
+from experiments.check.source import Source
 from experiments.check.user.recorder import Problem
 
 AskKeras = Callable[[Case, str, Point], Tensors]
 """Computes a step with Keras: case, dtype, where it starts."""
 
 _GROUPS = ("core", "family", "outputs", "training", "hard")
+
+_LONG_IMPORT = 5.0
+"""Seconds of importing libraries that are worth a remark."""
+
+_NO_ANSWER = ("raised", "exited", "timed_out")
+"""Problems that leave nothing to compare; any other is an answer, if a wrong one."""
 
 _FEW_DIGITS = 2.0**-38
 """Scatter relative to the tensor that leaves fewer digits than half-way between float32 and 64."""
@@ -42,7 +48,7 @@ _AS_IN_SINGLE = 2.0**-14
 
 def conclude(
     findings: Findings,
-    path: Path,
+    source: Source,
     ask_keras: AskKeras | None = keras_tensors,
     keras_until: float = math.inf,
 ) -> Report:
@@ -52,7 +58,7 @@ def conclude(
     ----------
     findings
         From the user's process.
-    path
+    source
         The user's file.
     ask_keras
         None to trust the reference without asking.
@@ -65,7 +71,7 @@ def conclude(
         (o for o in findings.observations if o.dtype != "longdouble"),
         key=lambda o: _GROUPS.index(o.group),
     )
-    unknown = _refused(observed, path.name)
+    unknown = _refused(observed, source.path.name)
     deciding = [o for o in observed if o.case.name not in unknown and o.group != "training"]
     remarks = dict(findings.notes)
     report.cases = _judge_all(deciding, report, remarks)
@@ -77,7 +83,7 @@ def conclude(
         remarks.pop("several_outputs", None)
     if report.diagnosis is not None and report.diagnosis.code == "wrong_names":
         remarks.pop("names", None)
-    remarks |= _precision_remark(report) | _surroundings(findings, path)
+    remarks |= _precision_remark(report) | _surroundings(findings, source)
     report.remarks = list(remarks.values())
     return report
 
@@ -173,10 +179,13 @@ def _find_first(
     problems += findings.preparation
     if findings.end is not None:
         problems.append(findings.end)
-    if not report.cases:
-        problems += [p for o in observed for p in o.problems]
-        if findings.import_problem is not None:
-            problems.append(findings.import_problem)
+    if (reason := _nothing_to_go_by(report, findings, problems)) is not None:
+        report.verdict, report.not_judged = "not judged", reason
+        if findings.unfinished is not None:
+            problems.append(findings.unfinished)
+        if problems:
+            report.diagnosis = Diagnosis(problems[0].code, problems[0].sentence)
+        return
     report.verdict = worst([v.verdict for v in report.cases] + ["divergent"] * bool(problems))
     # Whatever a case shows comes before what stopped it.
     event = next((v for v in report.cases if v.divergent or v.observation.problems), None)
@@ -192,6 +201,25 @@ def _find_first(
         case = "" if event is None else f" (in {event.observation.case.name})"
         report.diagnosis = Diagnosis(problems[0].code, problems[0].sentence + case)
         report.first_divergence = _missing_tensor(problems[0], event)
+
+
+def _nothing_to_go_by(
+    report: Report, findings: Findings, problems: list[Problem]
+) -> NotJudged | None:
+    """Say why there can be no verdict; None if there can."""
+    if findings.tampered:
+        return tampered(findings)
+    if any(verdict.divergent for verdict in report.cases):
+        return None
+    ordinary = [v for v in report.cases if v.observation.group in ("core", "family")]
+    if any(v.tensors and not v.observation.problems for v in ordinary):
+        return None
+    # Some of a step was right, and then it did not go on.
+    if any(v.tensors for v in ordinary) and any(p.code != "timed_out" for p in problems):
+        return None
+    if any(problem.code not in _NO_ANSWER for problem in problems):
+        return None
+    return nothing_compared(findings, problems)
 
 
 def _look_at_training(report: Report, observed: list[Observation], remarks: dict[str, str]) -> None:
@@ -351,7 +379,7 @@ def _precision_remark(report: Report) -> dict[str, str]:
     return {}
 
 
-def _surroundings(findings: Findings, path: Path) -> dict[str, str]:
+def _surroundings(findings: Findings, source: Source) -> dict[str, str]:
     """Remark on what happened around the network: at import, on the terminal, in time."""
     remarks = {}
     if findings.import_problem is not None and findings.form:
@@ -363,24 +391,18 @@ def _surroundings(findings: Findings, path: Path) -> dict[str, str]:
     if count:
         first = next((line.strip() for line in text.splitlines() if line.strip()), "")[:50]
         remarks["printed"] = f"it prints while it runs ({count:,} bytes, kept away): {first!r} ..."
-    if findings.slow:
+    if findings.unfinished is not None:
         remarks["slow"] = (
             "the time was over before all cases had been tried; --seconds gives it more"
         )
-    if lines := _lines_with_is(path):
+    if findings.library_seconds > _LONG_IMPORT:
+        remarks["libraries"] = (
+            f"the libraries that it imports took {findings.library_seconds:.0f} s, which do not "
+            "count as its time"
+        )
+    if lines := source.lines_with_is:
         remarks["is"] = (
             f"strings are compared with `is` in line {', '.join(map(str, lines))}, which is true "
             "only while Python happens to share them; use =="
         )
     return remarks
-
-
-def _lines_with_is(path: Path) -> list[int]:
-    """Return the lines that compare a literal by identity, of which Python warns."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        try:
-            compile(path.read_bytes(), str(path), "exec")
-        except (SyntaxError, ValueError):
-            return []
-    return [w.lineno for w in caught if str(w.message).startswith('"is')]

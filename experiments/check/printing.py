@@ -18,13 +18,14 @@ from experiments.check.judging.noise import (
     keys_in_order,
     worst,
 )
+from experiments.check.not_judged import NotJudged
 from experiments.check.reference import reference
 from experiments.check.report import Divergence, Report
 
 _COLOURS = {
     "identical": "green",
     "rounding": "green",
-    "undecidable": "yellow",
+    "not judged": "yellow",
     "divergent": "bold red",
 }
 
@@ -81,6 +82,9 @@ def _verdict(report: Report) -> str:
 def _print_conclusion(report: Report, console: Console) -> None:
     """Print verdict, first divergence and diagnosis."""
     console.print(_verdict(report))
+    if report.not_judged is not None:
+        _print_not_judged(report.not_judged, console)
+        return
     if report.verdict in ("identical", "rounding"):
         _say(
             console,
@@ -96,6 +100,19 @@ def _print_conclusion(report: Report, console: Console) -> None:
     elif report.verdict == "divergent":
         console.print("Diagnosis")
         _say(console, "no known mistake explains it")
+
+
+def _print_not_judged(reason: NotJudged, console: Console) -> None:
+    """Print why there is no verdict, what to do about it, and what the file contains."""
+    _say(console, reason.reason)
+    console.print("Next step")
+    _say(console, reason.next_step)
+    if reason.needed:
+        console.print("The file contains")
+        for line in reason.contains or ["no class and no function"]:
+            _say(console, line)
+        console.print("Needed")
+        _say(console, reason.needed)
 
 
 def _say(console: Console, sentence: str, bullet: str = "") -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from experiments.check.cases import Case, Point
+from experiments.check.tensor_names import ACCURACY, LOSS
 from scratchnet.architecture import Architecture
 from scratchnet.metrics import correct_predictions
 from scratchnet.network import Network, StepTrace
@@ -21,14 +22,6 @@ from scratchnet.optimizers import SGD, OptimizerState
 from scratchnet.types import Array
 
 Tensors = dict[str, Array]
-
-LOSS = "loss/loss"
-ACCURACY = "metrics/accuracy"
-
-
-def spoken(name: str) -> str:
-    """Return what a tensor is called in a sentence."""
-    return {LOSS: "the loss", ACCURACY: "the accuracy"}.get(name, name)
 
 
 def step_tensors(

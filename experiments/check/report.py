@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from experiments.check.judging.mistakes import Diagnosis
 from experiments.check.judging.noise import CaseVerdict
-from experiments.check.user.process import Observation
+from experiments.check.not_judged import NotJudged
+from experiments.check.observation import Observation
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Report:
     Attributes
     ----------
     verdict
-        ``identical``, ``rounding``, ``undecidable`` or ``divergent``.
+        ``identical``, ``rounding``, ``divergent`` or ``not judged``.
     first_divergence, diagnosis
         None where nothing diverges, or no known mistake explains it.
     cases
@@ -65,9 +66,11 @@ class Report:
         ``class`` or ``article``.
     longdouble
         Observations in longdouble, by case name.
+    not_judged
+        Why there is no verdict; None where there is one.
     """
 
-    verdict: str = "undecidable"
+    verdict: str = "not judged"
     first_divergence: Divergence | None = None
     diagnosis: Diagnosis | None = None
     cases: list[CaseVerdict] = field(default_factory=list)
@@ -75,6 +78,7 @@ class Report:
     remarks: list[str] = field(default_factory=list)
     form: str = ""
     longdouble: dict[str, Observation] = field(default_factory=dict)
+    not_judged: NotJudged | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as plain data; numbers that are not finite become strings."""
@@ -99,6 +103,7 @@ class Report:
             "cases": [_case_to_json(case) for case in self.cases],
             "remarks": self.remarks,
             "found": self.found,
+            "not_judged": None if self.not_judged is None else asdict(self.not_judged),
         }
 
 

@@ -32,7 +32,8 @@ from experiments.check.judging.symptoms import (
     wrong_shape,
 )
 from experiments.check.judging.update_mistakes import update_mistakes
-from experiments.check.reference import LOSS, Tensors, distance
+from experiments.check.reference import Tensors, distance
+from experiments.check.tensor_names import LOSS
 
 _CASES_TO_WEIGH = 3
 """How many cases of each kind have a say in which of several mistakes explains most."""

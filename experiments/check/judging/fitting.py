@@ -11,7 +11,7 @@ from experiments.check.judging.epsilon import EPSILON_SENTENCES, fitted_epsilon
 from experiments.check.judging.mistakes import Diagnosis
 from experiments.check.judging.noise import CaseVerdict, TensorVerdict, explained
 from experiments.check.judging.replay import Replay, activate
-from experiments.check.reference import LOSS
+from experiments.check.tensor_names import LOSS
 from scratchnet.types import Array
 
 _Model = Callable[[CaseVerdict], Array]

@@ -8,7 +8,7 @@ from dataclasses import replace
 from experiments.check.cases import HARD, dense_layers
 from experiments.check.judging.meaning import LARGEST_GUARD
 from experiments.check.judging.noise import CaseVerdict, TensorVerdict
-from experiments.check.reference import LOSS
+from experiments.check.tensor_names import LOSS
 
 DECISIVE = ("zero", "zero_class", "one_class", "large_activations")
 """Hard inputs on which a finite wrong value is a mistake: nothing there is too large to compute."""

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from experiments.check.judging.epsilon import EPSILON_SENTENCES, fitted_epsilon, with_epsilon
 from experiments.check.judging.noise import CaseVerdict, TensorVerdict, explained
-from experiments.check.reference import ACCURACY, LOSS
+from experiments.check.tensor_names import ACCURACY, LOSS
 from scratchnet.losses import EPSILON
 
 LARGEST_GUARD = EPSILON * 1.01

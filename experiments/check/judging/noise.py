@@ -25,18 +25,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from experiments.check.cases import Case, Point, dense_layers
-from experiments.check.reference import (
-    ACCURACY,
-    LOSS,
-    Reference,
-    Tensors,
-    distance,
-    reference,
-    reference_at,
-    spoken,
-)
+from experiments.check.observation import Observation
+from experiments.check.reference import Reference, Tensors, distance, reference, reference_at
+from experiments.check.tensor_names import ACCURACY, LOSS, spoken
 from experiments.check.user.article import TRAINED_EPOCHS
-from experiments.check.user.process import Observation
 from scratchnet.architecture import Architecture
 from scratchnet.types import Array
 

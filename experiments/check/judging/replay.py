@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from experiments.check.cases import Case, Point, dense_layers
-from experiments.check.reference import LOSS, Tensors
+from experiments.check.reference import Tensors
+from experiments.check.tensor_names import LOSS
 from scratchnet.activations import ACTIVATIONS, Scratch
 from scratchnet.types import Array
 

@@ -10,7 +10,7 @@ import numpy as np
 from experiments.check.judging.fitting import gradient_of, ratio
 from experiments.check.judging.mistakes import Diagnosis
 from experiments.check.judging.noise import CaseVerdict, TensorVerdict, explained
-from experiments.check.reference import ACCURACY, LOSS
+from experiments.check.tensor_names import ACCURACY, LOSS
 
 
 def transposed(verdict: CaseVerdict, first: TensorVerdict) -> Diagnosis | None:

@@ -8,14 +8,13 @@ everything is translated to Keras's layout where it is written down.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.check.cases import Case, Point, dense_layers
-from experiments.check.reference import ACCURACY, LOSS, step_tensors
+from experiments.check.tensor_names import ACCURACY, LOSS
 from experiments.check.user.article_layout import (
     Layout,
     layer_key,
@@ -25,13 +24,22 @@ from experiments.check.user.article_layout import (
 )
 from experiments.check.user.article_parameters import ARGUMENTS, fit_parameters
 from experiments.check.user.recorder import NotRecognisedError, Recorder, StoppedError
-from scratchnet.architecture import Architecture
-from scratchnet.types import Array
+from experiments.check.user.task import Layer, Task
+
+if TYPE_CHECKING:
+    from scratchnet.types import Array
 
 ARTICLE_FUNCTIONS = tuple(ARGUMENTS)
 """What is looked for, by the article's own names."""
 
 _GLOBAL_ARCHITECTURES = ("nn_architecture", "NN_ARCHITECTURE")
+
+_PROBE = (
+    Layer("dense_1", 2, 3, "relu", use_bias=True),
+    Layer("dense_2", 3, 4, "relu", use_bias=True),
+    Layer("dense_3", 4, 1, "sigmoid", use_bias=True),
+)
+"""Every size differs, so that a shape shows which way round a kernel is kept."""
 
 TRAINED_EPOCHS = 3
 """How long `train` is watched: long enough for a loop to show itself, too short for chaos."""
@@ -59,14 +67,7 @@ class ArticleForm:
         """Learn the layout from `init_layers`, and look at the weights that it draws."""
         if "init_layers" not in self.found:
             return
-        probe = Architecture.from_article(
-            [
-                {"input_dim": 2, "output_dim": 3, "activation": "relu"},
-                {"input_dim": 3, "output_dim": 4, "activation": "relu"},
-                {"input_dim": 4, "output_dim": 1, "activation": "sigmoid"},
-            ]
-        )
-        table = self._architecture(probe)
+        table = self._architecture(_PROBE)
         drawn = self._call(recorder, "init_layers", {"architecture": table, "seed": 99})
         layout = read_layout(drawn, [entry["input_dim"] for entry in table])
         if layout is None:
@@ -106,45 +107,45 @@ class ArticleForm:
             "with W1, b1, W2, b2 ... (keep them so, or write a class, see docs/check.md)"
         )
 
-    def take_step(self, case: Case, point: Point, recorder: Recorder, *, again: bool) -> None:
+    def take_step(self, task: Task, recorder: Recorder, *, again: bool) -> None:
         """See `experiments.check.user.forms.Form.take_step`."""
-        x, y = self.layout.samples_across(point.x), self.layout.samples_across(point.y)
-        params = self.layout.params(case.architecture, point.weights)
-        gradients = self._put_gradients(case, point, x, y, params, recorder)
+        x, y = self.layout.samples_across(task.x), self.layout.samples_across(task.y)
+        params = self.layout.params(task.layers, task.weights)
+        gradients = self._put_gradients(task, x, y, params, recorder)
         if again:
             recorder.step = "again"
-            self._put_gradients(case, point, x, y, params, recorder)
+            self._put_gradients(task, x, y, params, recorder)
             recorder.step = "0"
         if "update" in self.found and gradients is not None:
-            params = self._put_update(case, params, gradients, recorder)
+            params = self._put_update(task, params, gradients, recorder)
             recorder.step = "1"
-            gradients = self._put_gradients(case, point, x, y, params, recorder)
-            self._put_update(case, params, gradients, recorder)
+            gradients = self._put_gradients(task, x, y, params, recorder)
+            self._put_update(task, params, gradients, recorder)
 
     def _put_update(
-        self, case: Case, params: dict[str, Any], gradients: Any, recorder: Recorder
+        self, task: Task, params: dict[str, Any], gradients: Any, recorder: Recorder
     ) -> dict[str, Any]:
         """Update the weights, write them down, and return them as the user's code keeps them."""
         roles = {
             "params": params,
             "grads": gradients,
-            "architecture": self._architecture(case.architecture),
-            "learning_rate": case.learning_rate,
+            "architecture": self._architecture(task.layers),
+            "learning_rate": task.learning_rate,
         }
         try:
             answer = self._call(recorder, "update", roles)
         except StoppedError as stopped:
             if (names := recorder.notes.get("names")) is None:
                 raise
-            last = f"{dense_layers(case.architecture)[-1].name}/bias_gradient"
+            last = f"{task.layers[-1].name}/bias_gradient"
             sentence = f"{names}; so {stopped.problem.sentence}"
             raise recorder.stop("wrong_names", "update", sentence, last) from None
         updated = next((item for item in _items(answer) if isinstance(item, Mapping)), params)
-        self._put_weights(case.architecture, updated, "updated", "update", recorder)
+        self._put_weights(task.layers, updated, "updated", "update", recorder)
         return dict(updated)
 
-    def train(self, case: Case, point: Point, recorder: Recorder) -> None:
-        """Let `train` run for a few epochs from a point, and write down where it ended.
+    def train(self, task: Task, recorder: Recorder) -> None:
+        """Let `train` run for a few epochs, and write down where it ended.
 
         Raises
         ------
@@ -152,15 +153,15 @@ class ArticleForm:
             As for `take_step`.
         """
         original = self.module.init_layers
-        params = self.layout.params(case.architecture, point.weights)
+        params = self.layout.params(task.layers, task.weights)
         # Drawing them again in the middle must not hand out what was updated in place.
         self.module.init_layers = lambda *_, **__: _copies(params)  # type: ignore[attr-defined]
         roles = {
-            "X": self.layout.samples_across(point.x),
-            "Y": self.layout.samples_across(point.y),
-            "architecture": self._architecture(case.architecture),
+            "X": self.layout.samples_across(task.x),
+            "Y": self.layout.samples_across(task.y),
+            "architecture": self._architecture(task.layers),
             "epochs": TRAINED_EPOCHS,
-            "learning_rate": case.learning_rate,
+            "learning_rate": task.learning_rate,
         }
         try:
             answer = self._call(recorder, "train", roles)
@@ -170,36 +171,34 @@ class ArticleForm:
         if trained is None:
             raise recorder.stop("nothing_returned", "train", "train returns no dict of weights")
         recorder.step = "train"
-        self._put_weights(case.architecture, trained, "updated", "train", recorder)
+        self._put_weights(task.layers, trained, "updated", "train", recorder)
 
     def _put_gradients(
         self,
-        case: Case,
-        point: Point,
+        task: Task,
         x: Array,
         y: Array,
         params: dict[str, Any],
         recorder: Recorder,
     ) -> Any:
         """Go forward and backward once, and return the gradients as the user's code gave them."""
-        architecture, layout = case.architecture, self.layout
-        layers = dense_layers(architecture)
+        layers, layout = task.layers, self.layout
         before = _copies({"X": x, "Y": y} | params)
-        table = self._architecture(architecture)
+        table = self._architecture(layers)
         roles: dict[str, Any] = {"X": x, "params": params, "architecture": table}
         answer = self._call(recorder, "full_forward_propagation", roles)
         recorder.note_changes("full_forward_propagation", before, {"X": x, "Y": y} | params)
         before = _copies({"X": x, "Y": y} | params)
         prediction, memory = _prediction_and_memory(answer)
-        self._put_memory(architecture, memory, x, recorder)
+        self._put_memory(layers, memory, x, recorder)
         samples = x.shape[1] if layout.units_first else x.shape[0]
         last = f"{layers[-1].name}/activation"
         recorder.put(
             last,
             prediction,
-            (samples, architecture.units),
+            (samples, task.units),
             where="full_forward_propagation",
-            expected=self.layout.shape((samples, architecture.units)),
+            expected=self.layout.shape((samples, task.units)),
             transposed=layout.units_first,
         )
 
@@ -217,9 +216,9 @@ class ArticleForm:
             recorder.note(
                 "no_memory",
                 "full_forward_propagation returns no memory of Z and A; full_backward_propagation "
-                "is given a right one",
+                "is given one made by its first layers alone",
             )
-            memory = self._right_memory(case, params, point)
+            memory = self._memory_by_layers(task, x, params, recorder)
         roles = {
             "Y_hat": prediction,
             "Y": y,
@@ -229,13 +228,12 @@ class ArticleForm:
         }
         answer = self._call(recorder, "full_backward_propagation", roles)
         recorder.note_changes("full_backward_propagation", before, {"X": x, "Y": y} | params)
-        return self._put_weight_gradients(architecture, answer, recorder)
+        return self._put_weight_gradients(layers, answer, recorder)
 
     def _put_weight_gradients(
-        self, architecture: Architecture, answer: Any, recorder: Recorder
+        self, layers: Sequence[Layer], answer: Any, recorder: Recorder
     ) -> Any:
         where = "full_backward_propagation"
-        layers = dense_layers(architecture)
         tables = [item for item in _items(answer) if isinstance(item, Mapping)]
         # A version without `return` may still fill a dict of the module's own.
         kept = getattr(self.module, "grads_values", None)
@@ -286,39 +284,37 @@ class ArticleForm:
                         f"(it has {', '.join(map(str, table))})",
                         tensor,
                     )
-                self._put_weight(architecture, index, short, table[key], tensor, where, recorder)
+                self._put_weight(layers[index], short, table[key], tensor, where, recorder)
         return table
 
     def _put_weights(
         self,
-        architecture: Architecture,
+        layers: Sequence[Layer],
         table: Mapping[str, Any],
         suffix: str,
         where: str,
         recorder: Recorder,
     ) -> None:
-        for index, layer in enumerate(dense_layers(architecture)):
+        for index, layer in enumerate(layers):
             for short, key in zip(("kernel", "bias"), self.layout.keys(index), strict=True):
                 tensor = f"{layer.name}/{short}_{suffix}"
                 if key not in table:
                     having = ", ".join(map(str, table)) or "nothing"
                     sentence = f"{where} returns no {key} (it has {having})"
                     raise recorder.stop("missing", where, sentence, tensor)
-                self._put_weight(architecture, index, short, table[key], tensor, where, recorder)
+                self._put_weight(layer, short, table[key], tensor, where, recorder)
 
     def _put_weight(
         self,
-        architecture: Architecture,
-        index: int,
+        layer: Layer,
         short: str,
         value: Any,
         tensor: str,
         where: str,
         recorder: Recorder,
     ) -> None:
-        layer = dense_layers(architecture)[index]
         if short == "kernel":
-            shape: tuple[int, ...] = (architecture.shapes()[index][0], layer.units)
+            shape: tuple[int, ...] = (layer.inputs, layer.units)
             expected = self.layout.shape(shape)
         else:
             shape, expected = (layer.units,), self.layout.bias_shape(layer.units)
@@ -332,12 +328,12 @@ class ArticleForm:
         )
 
     def _put_memory(
-        self, architecture: Architecture, memory: Any, x: Array, recorder: Recorder
+        self, layers: Sequence[Layer], memory: Any, x: Array, recorder: Recorder
     ) -> None:
         """Write down what the memory shows of Z and A; it is nobody's business but the code's."""
         if not isinstance(memory, Mapping):
             return
-        layers, samples = dense_layers(architecture), x.shape[self.layout.units_first]
+        samples = x.shape[self.layout.units_first]
         z_keys, a_keys = numbered_keys(memory, "[zZ]"), numbered_keys(memory, "[aA]")
         starts_with_x = bool(a_keys) and np.array_equal(memory[a_keys[min(a_keys)]], x)
         for index, layer in enumerate(layers):
@@ -360,31 +356,35 @@ class ArticleForm:
                     except StoppedError:
                         return
 
-    def _right_memory(
-        self, case: Case, params: Mapping[str, Any], point: Point
-    ) -> dict[str, Array]:
-        weights = self.layout.weights(case.architecture, params)
-        dtype = str(point.x.dtype)
-        start = Point(weights, point.x, point.y)
-        tensors = step_tensors(case.architecture, start, case.learning_rate, dtype)
-        memory = {"A0": self.layout.samples_across(point.x)}
-        for index, layer in enumerate(dense_layers(case.architecture), 1):
-            for letter, short in (("Z", "pre_activation"), ("A", "activation")):
-                memory[f"{letter}{index}"] = self.layout.samples_across(
-                    tensors[f"{layer.name}/{short}"]
-                )
+    def _memory_by_layers(
+        self, task: Task, x: Array, params: Mapping[str, Any], recorder: Recorder
+    ) -> dict[str, Any]:
+        """Make the memory that the forward pass keeps to itself, by that pass over fewer layers."""
+        memory: dict[str, Any] = {"A0": x}
+        for number in range(1, len(task.layers) + 1):
+            kernel, bias = (params[key] for key in self.layout.keys(number - 1))
+            before = memory[f"A{number - 1}"]
+            try:
+                product = kernel @ before if self.layout.units_first else before @ kernel
+                memory[f"Z{number}"] = product + bias
+            except (TypeError, ValueError) as error:
+                sentence = f"what full_forward_propagation gives does not fit the weights: {error}"
+                raise recorder.stop("wrong_shape", "full_forward_propagation", sentence) from None
+            table = self._architecture(task.layers[:number])
+            roles: dict[str, Any] = {"X": x, "params": params, "architecture": table}
+            answer = self._call(recorder, "full_forward_propagation", roles)
+            memory[f"A{number}"], _ = _prediction_and_memory(answer)
         return memory
 
-    def _architecture(self, architecture: Architecture) -> list[dict[str, Any]]:
+    def _architecture(self, layers: Sequence[Layer]) -> list[dict[str, Any]]:
         """Return the article's list, and set it where the module keeps its own."""
-        # `activation is "relu"`, as the article prints it, is true of interned strings only.
         table = [
             {
-                "input_dim": shape[0],
+                "input_dim": layer.inputs,
                 "output_dim": layer.units,
                 "activation": sys.intern(layer.activation),
             }
-            for layer, shape in zip(dense_layers(architecture), architecture.shapes(), strict=False)
+            for layer in layers
         ]
         for name in _GLOBAL_ARCHITECTURES:
             if hasattr(self.module, name):

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.check.cases import dense_layers
-from scratchnet.architecture import Architecture
-from scratchnet.types import Array
+from experiments.check.user.task import Layer
+
+if TYPE_CHECKING:
+    from scratchnet.types import Array
 
 
 @dataclass(frozen=True)
@@ -54,24 +55,15 @@ class Layout:
         """Return the user's shape of a kernel, or of a batch."""
         return shape[::-1] if self.units_first else shape
 
-    def params(self, architecture: Architecture, weights: Mapping[str, Array]) -> dict[str, Array]:
+    def params(self, layers: Sequence[Layer], weights: Mapping[str, Array]) -> dict[str, Array]:
         """Return weights as the user keeps them, in fresh arrays."""
         params = {}
-        for index, layer in enumerate(dense_layers(architecture)):
+        for index, layer in enumerate(layers):
             kernel_key, bias_key = self.keys(index)
             kernel, bias = weights[f"{layer.name}/kernel"], weights[f"{layer.name}/bias"]
             params[kernel_key] = np.array(kernel.T if self.units_first else kernel, order="C")
             params[bias_key] = bias.reshape(self.bias_shape(layer.units)).copy()
         return params
-
-    def weights(self, architecture: Architecture, params: Mapping[str, Any]) -> dict[str, Array]:
-        """Return the user's weights in Keras's layout."""
-        weights = {}
-        for index, layer in enumerate(dense_layers(architecture)):
-            kernel, bias = (np.asarray(params[key]) for key in self.keys(index))
-            weights[f"{layer.name}/kernel"] = kernel.T if self.units_first else kernel
-            weights[f"{layer.name}/bias"] = bias.ravel()
-        return weights
 
 
 def read_layout(drawn: Any, inputs: list[int]) -> Layout | None:

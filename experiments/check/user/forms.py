@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import ModuleType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from experiments.check.cases import Case, Point, dense_layers
-from experiments.check.reference import LOSS
+from experiments.check.tensor_names import LOSS
 from experiments.check.user.article import ARTICLE_FUNCTIONS, ArticleForm
 from experiments.check.user.recorder import NotRecognisedError, Recorder
-from scratchnet.architecture import Architecture
-from scratchnet.types import Array
+from experiments.check.user.task import Task
+
+if TYPE_CHECKING:
+    from scratchnet.types import Array
 
 
 class Form(Protocol):
@@ -36,13 +37,13 @@ class Form(Protocol):
     def prepare(self, recorder: Recorder) -> None:
         """Look at what needs no case, once."""
 
-    def take_step(self, case: Case, point: Point, recorder: Recorder, *, again: bool) -> None:
-        """Take two training steps from a point, the second from where the first led.
+    def take_step(self, task: Task, recorder: Recorder, *, again: bool) -> None:
+        """Take two training steps, the second from where the first led.
 
         Parameters
         ----------
-        case, point
-            Where to start; the point's arrays are handed to the user's code as they are.
+        task
+            Where to start; its arrays are handed to the user's code as they are.
         recorder
             Where to write everything down.
         again
@@ -137,11 +138,10 @@ class ClassForm:
     def prepare(self, recorder: Recorder) -> None:
         """Nothing needs preparation."""
 
-    def take_step(self, case: Case, point: Point, recorder: Recorder, *, again: bool) -> None:
+    def take_step(self, task: Task, recorder: Recorder, *, again: bool) -> None:
         """See `Form.take_step`."""
-        architecture, x, y = case.architecture, point.x, point.y
-        weights = dict(point.weights)
-        network = recorder.call("the constructor", self.make, explicit_dict(architecture), weights)
+        x, y, weights = task.x, task.y, dict(task.weights)
+        network = recorder.call("the constructor", self.make, task.own_architecture(), weights)
         if isinstance(network, type) or not callable(getattr(network, "gradients", None)):
             raise recorder.stop(
                 "no_gradients", "the constructor", "the constructor makes nothing with gradients()"
@@ -149,36 +149,35 @@ class ClassForm:
         before = {"x": x.copy(), "y": y.copy()}
         given = {name: value.copy() for name, value in weights.items()}
 
-        self._put_forward(network, x, case, recorder)
-        self._put_gradients(network, x, y, case, recorder)
+        self._put_forward(network, x, task, recorder)
+        self._put_gradients(network, x, y, task, recorder)
         if again:
             recorder.step = "again"
-            self._put_forward(network, x, case, recorder)
-            self._put_gradients(network, x, y, case, recorder)
+            self._put_forward(network, x, task, recorder)
+            self._put_gradients(network, x, y, task, recorder)
             recorder.step = "0"
         recorder.note_changes("the network", before | given, {"x": x, "y": y} | weights)
 
         if callable(getattr(network, "train_step", None)):
-            self._put_step(network, x, y, case, recorder)
+            self._put_step(network, x, y, task, recorder)
             recorder.step = "1"
-            self._put_gradients(network, x, y, case, recorder)
-            self._put_step(network, x, y, case, recorder)
+            self._put_gradients(network, x, y, task, recorder)
+            self._put_step(network, x, y, task, recorder)
 
-    def _put_step(self, network: Any, x: Array, y: Array, case: Case, recorder: Recorder) -> None:
+    def _put_step(self, network: Any, x: Array, y: Array, task: Task, recorder: Recorder) -> None:
         """Take a training step, and write down the weights where the network shows them."""
-        recorder.call("train_step", network.train_step, x, y, case.learning_rate)
+        recorder.call("train_step", network.train_step, x, y, task.learning_rate)
         updated = getattr(network, "weights", None)
         if callable(updated):
             updated = recorder.call("weights", updated)
-        shapes = case.architecture.weight_shapes()
+        shapes = task.weight_shapes
         if isinstance(updated, Mapping) and updated.keys() >= shapes.keys():
             for name, shape in shapes.items():
                 recorder.put(f"{name}_updated", updated[name], shape, where="weights")
         elif updated is not None:
             recorder.note("weights", "weights is not a dict by full name, so it is not looked at")
 
-    def _put_forward(self, network: Any, x: Array, case: Case, recorder: Recorder) -> None:
-        layers, shapes = dense_layers(case.architecture), case.architecture.shapes()[1:]
+    def _put_forward(self, network: Any, x: Array, task: Task, recorder: Recorder) -> None:
         if callable(getattr(network, "activations", None)):
             values = recorder.call("activations", network.activations, x)
             if not isinstance(values, Mapping):
@@ -186,24 +185,24 @@ class ClassForm:
                 text = f"activations gives a {kind}; expected a dict by layer"
                 recorder.note("activations", text)
                 values = {}
-            for layer, shape in zip(layers, shapes, strict=True):
+            for layer in task.layers:
                 for key, short in (
                     (f"{layer.name}/pre_activation", "pre_activation"),
                     (layer.name, "activation"),
                     (f"{layer.name}/activation", "activation"),
                 ):
                     if key in values:
-                        name, expected = f"{layer.name}/{short}", (len(x), *shape)
+                        name, expected = f"{layer.name}/{short}", (len(x), layer.units)
                         recorder.put(name, values[key], expected, where="activations")
         if callable(getattr(network, "forward", None)):
             prediction = recorder.call("forward", network.forward, x)
             if isinstance(prediction, tuple) and prediction:
                 prediction = prediction[0]
-            name, expected = f"{layers[-1].name}/activation", (len(x), *shapes[-1])
+            name, expected = f"{task.layers[-1].name}/activation", (len(x), task.units)
             recorder.put(name, prediction, expected, where="forward")
 
     def _put_gradients(
-        self, network: Any, x: Array, y: Array, case: Case, recorder: Recorder
+        self, network: Any, x: Array, y: Array, task: Task, recorder: Recorder
     ) -> None:
         answer = recorder.call("gradients", network.gradients, x, y)
         loss, gradients = _loss_and_gradients(answer)
@@ -213,11 +212,11 @@ class ClassForm:
                 "no_gradients",
                 "gradients",
                 f"gradients gives a {kind}; expected (loss, gradients by weight name)",
-                f"{case.architecture.layers[-1].name}/kernel_gradient",
+                f"{task.layers[-1].name}/kernel_gradient",
             )
         if loss is not None:
             recorder.put(LOSS, loss, (), where="gradients")
-        shapes = case.architecture.weight_shapes()
+        shapes = task.weight_shapes
         for name in reversed(shapes):
             if name not in gradients:
                 raise recorder.stop(
@@ -228,14 +227,6 @@ class ClassForm:
                 )
         for name, shape in shapes.items():
             recorder.put(f"{name}_gradient", gradients[name], shape, where="gradients")
-
-
-def explicit_dict(architecture: Architecture) -> dict[str, Any]:
-    """Return ``Architecture.to_dict()`` with the defaults that a network must know filled in."""
-    table = architecture.to_dict()
-    for entry, layer in zip(table["layers"], dense_layers(architecture), strict=True):
-        entry |= {"activation": layer.activation, "use_bias": layer.use_bias}
-    return table
 
 
 def _loss_and_gradients(answer: Any) -> tuple[Any, Mapping[str, Any] | None]:

@@ -1,141 +1,57 @@
-"""The parent's side: start the user's code in a process of its own, listen, and end it in time."""
+"""The parent's side of the line: start the user's process, ask it, believe nothing, and end it."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import secrets
+import select
 import signal
-import struct
+import socket
 import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any
 
-from experiments.check.cases import Case
 from experiments.check.user import messages
+from experiments.check.user.clock import DEAF, OwnTime
+from experiments.check.user.keeper import end_descendants, end_session
+from experiments.check.user.messages import MessageError
 from experiments.check.user.recorder import Problem
-from scratchnet.types import Array
+
+if TYPE_CHECKING:
+    from scratchnet.types import Array
 
 _KEPT_OUTPUT = 2000
 """Bytes of what the user's code prints that are kept to be shown."""
 
-_GRACE = 1.0
-"""Seconds between the alarm inside the process and its end by force."""
+_GRACE = 1.5
+"""Own seconds between the alarm inside the process and its end by force."""
+
+_START_SECONDS = 30.0
+"""Own seconds in which Python and NumPy are there."""
+
+_PATIENCE = 7.0
+"""Seconds that the keeper has to end everything."""
+
+_LOOK = 0.1
+"""Seconds after which it is looked whether the time is over."""
+
+_LONGEST_NAME = 200
 
 
-@dataclass(frozen=True)
-class Observation:
-    """What one case in one dtype brought to light.
+class NoAnswerError(Exception):
+    """The user's process gave no answer; `problem` says what it did instead."""
 
-    Attributes
-    ----------
-    group
-        ``core``, ``family``, ``outputs``, ``hard`` or ``training``.
-    tensors
-        As `experiments.check.user.recorder.Recorder` has them, each with the starting points along
-        a first axis, the unperturbed one first.
-    dtypes, internal, odd_shapes, notes, problems
-        As in `Recorder`, of the unperturbed point.
-    """
-
-    group: str
-    case: Case
-    dtype: str
-    tensors: dict[str, Array]
-    dtypes: dict[str, str]
-    internal: set[str]
-    odd_shapes: dict[str, tuple[tuple[int, ...], tuple[int, ...]]]
-    notes: dict[str, str]
-    problems: list[Problem]
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.sentence)
+        self.problem = problem
 
 
-@dataclass
-class Findings:
-    """Everything that the other process told.
-
-    Attributes
-    ----------
-    form, found, missing
-        What was recognised; the form is empty if nothing was.
-    not_recognised
-        Why nothing was recognised, or empty.
-    import_problem
-        What stopped the import before its end.
-    preparation
-        Problems and remarks from before the first case, such as those of `init_layers`.
-    observations
-        In order.
-    slow
-        Whether the time was over before all cases had been tried, though none hung.
-    end
-        What ended the process before its time.
-    printed
-        Number of bytes that the user's code printed, and the first of them as text.
-    calling
-        The function that was called last.
-    done
-        Whether the process came to its own end.
-    internal_error
-        Traceback of a mistake of ours over there, or empty.
-    """
-
-    form: str = ""
-    found: list[str] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
-    not_recognised: str = ""
-    import_problem: Problem | None = None
-    preparation: list[Problem] = field(default_factory=list)
-    notes: dict[str, str] = field(default_factory=dict)
-    observations: list[Observation] = field(default_factory=list)
-    slow: bool = False
-    end: Problem | None = None
-    printed: tuple[int, str] = (0, "")
-    calling: str = ""
-    done: bool = False
-    internal_error: str = ""
-
-    def take(self, header: dict[str, Any], arrays: dict[str, Array]) -> None:
-        """Take in one message."""
-        kind = header["kind"]
-        if kind == "calling":
-            self.calling = header["where"]
-        elif kind == "import":
-            self.import_problem = Problem(**header["problem"])
-        elif kind == "not_recognised":
-            self.not_recognised = header["sentence"]
-        elif kind == "found":
-            self.form, self.found = header["form"], header["found"]
-            self.missing = header["missing"]
-        elif kind == "prepared":
-            self.preparation = [Problem(**problem) for problem in header["problems"]]
-            self.notes |= header["notes"]
-        elif kind in ("case", "training"):
-            self.observations.append(_observation(header, arrays))
-        elif kind == "slow":
-            self.slow = True
-        elif kind == "time":
-            self.end = Problem(**header["problem"])
-        elif kind == "internal":
-            self.internal_error = header["trace"]
-        elif kind == "done":
-            self.done = True
-
-
-def _observation(header: dict[str, Any], arrays: dict[str, Array]) -> Observation:
-    return Observation(
-        group=header["group"],
-        case=messages.case_of(header["case"]),
-        dtype=header["dtype"],
-        tensors=arrays,
-        dtypes=header["dtypes"],
-        internal=set(header["internal"]),
-        odd_shapes={k: (tuple(a), tuple(b)) for k, (a, b) in header["odd_shapes"].items()},
-        notes=header["notes"],
-        problems=[Problem(**problem) for problem in header["problems"]],
-    )
+class TamperedError(Exception):
+    """The user's process said something that it was not asked."""
 
 
 class UserProcess:
@@ -145,92 +61,218 @@ class UserProcess:
     ----------
     path, name
         The file, and the class in it or None.
-    seconds
-        How long it may take.
+
+    Attributes
+    ----------
+    calling
+        The function that was called last, as the process says.
+    printed
+        Number of bytes that the user's code printed, and the first of them as text.
     """
 
-    def __init__(self, path: Path, name: str | None, seconds: float) -> None:
-        self.findings = Findings()
-        self._seconds = seconds
-        self._killed = False
-        self._deadline = time.monotonic() + seconds + _GRACE
-        reading, writing = os.pipe()
+    def __init__(self, path: Path, name: str | None) -> None:
+        self.calling = "the start of Python"
+        self.printed = (0, "")
+        self._user: int | None = None
+        self._ended = False
+        self._line, theirs = socket.socketpair()
+        self._line.setblocking(False)
+        self._status, status = os.pipe()
         root = str(Path(__file__).resolve().parents[3])
         searched = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
         quiet = {"PYTHONPATH": searched, "MPLBACKEND": "Agg", "TF_CPP_MIN_LOG_LEVEL": "3"}
+        python = [sys.executable, "-P", "-W", "ignore"]
         command = [
-            *(sys.executable, "-W", "ignore", "-m", "experiments.check.user.child"),
-            *(str(path), name or "", str(seconds), str(writing)),
+            *(*python, "-S", "-m", "experiments.check.user.keeper"),
+            *(str(status), str(theirs.fileno())),
+            *(*python, "-m", "experiments.check.user.child"),
+            *(str(path), name or "", str(theirs.fileno())),
         ]
-        self._process = subprocess.Popen(
+        self._keeper = subprocess.Popen(
             command,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            pass_fds=(writing,),
+            pass_fds=(status, theirs.fileno()),
             env=os.environ | quiet,
             start_new_session=True,
         )
-        os.close(writing)
-        assert self._process.stdout is not None
-        self._threads = [
-            threading.Thread(target=self._listen, args=(reading,), daemon=True),
-            threading.Thread(target=self._swallow, args=(self._process.stdout,), daemon=True),
-        ]
-        for thread in self._threads:
-            thread.start()
+        os.close(status)
+        theirs.close()
+        assert self._keeper.stdout is not None
+        self._swallowing = threading.Thread(
+            target=self._swallow, args=(self._keeper.stdout,), daemon=True
+        )
+        self._swallowing.start()
 
-    def finish(self) -> Findings:
-        """Wait until the process ends or its time is over, and return what it told."""
+    def ask(
+        self, question: dict[str, Any], arrays: dict[str, Array], seconds: float
+    ) -> tuple[dict[str, Any], dict[str, Array]]:
+        """Ask a question, and wait for its answer.
+
+        Parameters
+        ----------
+        question, arrays
+            See `experiments.check.user.child.Answers`.
+        seconds
+            Own seconds of the process within which it ends by itself what it was asked to do.
+
+        Raises
+        ------
+        NoAnswerError
+            If there was none in time, or the process ended.
+        TamperedError
+            If what came is no answer to this question.
+        """
+        # Nobody can answer before the question was asked.
+        number = secrets.token_hex(16)
+        packed = messages.pack(question | {"number": number}, arrays)
+        deadline = _Deadline(self, seconds + _GRACE)
+        self._write(messages.LENGTH.pack(len(packed)) + packed, deadline)
         try:
-            status: int | None = self._process.wait(max(0.0, self._deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            status = None
-        self.kill()
-        # A grandchild outside the group may still hold a pipe open.
-        for thread in self._threads:
-            thread.join(timeout=1.0)
-        findings = self.findings
-        if not findings.calling:
-            findings.internal_error = findings.printed[1] or f"status {status} at the start"
-        if findings.internal_error:
-            raise RuntimeError(findings.internal_error)
-        if not findings.done and findings.end is None and not findings.not_recognised:
-            findings.end = self._end(status, findings.calling)
-        return findings
+            while True:
+                header, tensors = self._receive(deadline)
+                if header.get("number") not in (number, None):
+                    raise MessageError("an answer to another question")
+                if isinstance(where := header.get("calling"), str):
+                    self.calling = where[:_LONGEST_NAME]
+                elif isinstance(answer := header.get("answer"), dict):
+                    if header.get("number") != number:
+                        raise MessageError("an answer to no question")
+                    return answer, tensors
+                else:
+                    raise MessageError("neither an answer nor what is being called")
+        except MessageError as error:
+            raise TamperedError(
+                f"{self.calling}: something wrote into the line between the check and your "
+                f"code's process ({error})"
+            ) from None
+
+    @property
+    def user(self) -> int | None:
+        """Number of the user's process, when it is known."""
+        if self._user is None and _readable(self._status, 0):
+            with contextlib.suppress(ValueError):
+                self._user = int(os.read(self._status, 100).split(b"\n")[0])
+        return self._user
 
     def kill(self) -> None:
         """End the process and all that it started; a second call does nothing."""
-        # Once it has been waited for, its number may be somebody else's.
-        if self._killed:
+        if self._ended:
             return
-        self._killed = True
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        self._ended = True
+        self.user  # noqa: B018 - while the number can still be read
+        assert self._keeper.stdin is not None
+        self._keeper.stdin.close()
+        try:
+            self._keeper.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            # Something stopped it.
+            end_descendants(self._keeper.pid)
+        if self._keeper.returncode != 0:
+            if self._user is not None:
+                end_session(self._user)
+            end_session(self._keeper.pid)
+            self._keeper.wait()
+        self._swallowing.join(timeout=1.0)
+        self._line.close()
+        os.close(self._status)
 
-    def _end(self, status: int | None, where: str) -> Problem:
+    def _write(self, packed: bytes, deadline: _Deadline) -> None:
+        rest = memoryview(packed)
+        while rest:
+            try:
+                rest = rest[self._line.send(rest) :]
+            except BlockingIOError:
+                deadline.check()
+                select.select([], [self._line], [], _LOOK)
+            except OSError:
+                raise NoAnswerError(self._end()) from None
+
+    def _receive(self, deadline: _Deadline) -> tuple[dict[str, Any], dict[str, Array]]:
+        (length,) = messages.LENGTH.unpack(self._read(messages.LENGTH.size, deadline))
+        if length > messages.LARGEST:
+            raise MessageError("too long a message")
+        return messages.unpack(self._read(length, deadline))
+
+    def _read(self, count: int, deadline: _Deadline) -> bytes:
+        parts = []
+        while count:
+            try:
+                part = self._line.recv(min(count, 2**16))
+            except BlockingIOError:
+                deadline.check()
+                # The line stays open as long as anything that the user's code started lives, so
+                # the end of the process itself is looked at too.
+                ready, _, _ = select.select([self._line], [], [], _LOOK)
+                if not ready and self._keeper.poll() is not None:
+                    raise NoAnswerError(self._end()) from None
+                continue
+            except OSError:
+                part = b""
+            if not part:
+                raise NoAnswerError(self._end())
+            parts.append(part)
+            count -= len(part)
+        return b"".join(parts)
+
+    def _end(self) -> Problem:
+        """Say how the process ended."""
+        where = self.calling
+        status = self._exit_status()
+        if status == DEAF:
+            return Problem("timed_out", where, f"{where} had not come to an end in time")
         if status is None:
-            return Problem(
-                "timed_out", where, f"{where} had not come to an end after {self._seconds:g} s"
-            )
+            return Problem("exited", where, f"{where} closed the line to the check")
         if status < 0:
             name = signal.Signals(-status).name
             return Problem("exited", where, f"{where} ended the process with signal {name}")
         return Problem("exited", where, f"{where} ended the process with status {status}")
 
-    def _listen(self, descriptor: int) -> None:
-        with os.fdopen(descriptor, "rb") as channel:
-            while len(length := channel.read(8)) == 8:
-                packed = channel.read(struct.unpack(">Q", length)[0])
-                try:
-                    self.findings.take(*messages.unpack(packed))
-                except (ValueError, KeyError, struct.error):
-                    return  # the user's code wrote into our channel, or died while we wrote
+    def _exit_status(self) -> int | None:
+        """Wait for the keeper's word on how the user's process ended."""
+        self.user  # noqa: B018 - the first line
+        if not _readable(self._status, _PATIENCE):
+            return None
+        try:
+            return int(os.read(self._status, 100))
+        except ValueError:
+            return None
 
-    def _swallow(self, output: BinaryIO) -> None:
+    def _swallow(self, output: IO[bytes]) -> None:
         count, kept = 0, b""
-        while chunk := output.read1(65536):  # type: ignore[attr-defined]
+        while chunk := os.read(output.fileno(), 65536):
             count += len(chunk)
             kept += chunk[: _KEPT_OUTPUT - len(kept)]
-            self.findings.printed = count, kept.decode(errors="replace")
+            self.printed = count, kept.decode(errors="replace")
+
+
+class _Deadline:
+    """When the process has had its time.
+
+    Counted as the process' own time, so that a machine that has other things to do harms nobody.
+    """
+
+    def __init__(self, process: UserProcess, seconds: float) -> None:
+        self._process = process
+        self._seconds = seconds
+        self._started = time.monotonic()
+        self._time = OwnTime(process.user) if process.user is not None else None
+
+    def check(self) -> None:
+        """Raise `NoAnswerError` if it is over."""
+        process = self._process
+        if self._time is None:
+            if process.user is not None:
+                self._time = OwnTime(process.user)
+            elif time.monotonic() > self._started + _START_SECONDS:
+                raise NoAnswerError(Problem("exited", "Python", "Python does not start"))
+        elif self._time.seconds > self._seconds:
+            where = process.calling
+            raise NoAnswerError(
+                Problem("timed_out", where, f"{where} had not come to an end in time")
+            )
+
+
+def _readable(descriptor: int, seconds: float) -> bool:
+    return bool(select.select([descriptor], [], [], seconds)[0])

@@ -6,24 +6,34 @@ runs becomes a `Problem` with the user's own line number, and ends that point.
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.check.reference import spoken
-from scratchnet.types import Array
+from experiments.check.tensor_names import spoken
+from experiments.check.user.clock import TimeLimitError
 
-_LARGEST_SIZE = 1_000_000
+if TYPE_CHECKING:
+    from scratchnet.types import Array
+
+_LARGEST_SIZE = 100_000
 """Arrays beyond this many elements are not sent to the other process: none is expected."""
 
+_LONGEST_MESSAGE = 300
+"""Characters of an exception's own text that are told."""
 
-class TimeLimitError(BaseException):
-    """The time is over. Not an `Exception`, so that the user's own handlers let it pass."""
+
+PROBLEMS = frozenset(
+    {
+        *("exited", "missing", "no_gradients", "nothing_returned", "raised", "timed_out"),
+        *("wrong_names", "wrong_shape", "wrong_type"),
+    }
+)
+"""Codes of what the user's code may do instead of returning the right thing."""
 
 
 @dataclass(frozen=True)
@@ -202,14 +212,18 @@ class Recorder:
             )
         try:
             array = np.asarray(value)
-        except Exception as error:
-            sentence = f"{where} gives no array for {spoken(tensor)}: {error}"
+        except TimeLimitError:
+            raise
+        except BaseException as error:
+            sentence = f"{where} gives no array for {spoken(tensor)}: {_text_of(error)}"
             raise self.stop("wrong_type", where, sentence, tensor) from None
         if array.dtype == object:
             # Numbers may still hide in it, as [[Fraction, ...]].
             try:
                 array = array.astype(np.float64)
-            except (TypeError, ValueError):
+            except TimeLimitError:
+                raise
+            except BaseException:
                 kind = type(value).__name__
                 sentence = (
                     f"{where} gives a {kind} that is no array of numbers for {spoken(tensor)}"
@@ -232,9 +246,9 @@ def raised(where: str, error: BaseException, file: Path, step: int = 0) -> Probl
     """Describe an exception that came out of the user's code."""
     line = user_line(error.__traceback__, file)
     at = f" in line {line} of {file.name}" if line else ""
-    message = " ".join(str(error).split())[:300]
+    message = _text_of(error)
     if isinstance(error, SyntaxError) and error.filename == str(file):
-        at, message = f" in line {error.lineno} of {file.name}", error.msg
+        at, message = f" in line {error.lineno} of {file.name}", str(error.msg)
     if isinstance(error, SystemExit):
         sentence = f"{where} ends the program{at}: SystemExit({message})"
         return Problem("exited", where, sentence, step=step, error="SystemExit")
@@ -243,10 +257,31 @@ def raised(where: str, error: BaseException, file: Path, step: int = 0) -> Probl
     return Problem("raised", where, sentence, step=step, error=kind)
 
 
+def timed_out(where: str, error: BaseException, file: Path) -> Problem:
+    """Describe a function that had not come back when the time was over."""
+    line = user_line(error.__traceback__, file)
+    at = f" (it was in line {line} of {file.name})" if line else ""
+    return Problem("timed_out", where, f"{where} had not come to an end in time{at}")
+
+
 def user_line(trace: TracebackType | None, file: Path) -> int | None:
     """Return the innermost line of the user's file in a traceback."""
-    lines = [entry.lineno for entry in traceback.extract_tb(trace) if entry.filename == str(file)]
-    return lines[-1] if lines else None
+    line = None
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == str(file):
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line
+
+
+def _text_of(error: BaseException) -> str:
+    """Return what an exception says, if it can say it."""
+    try:
+        return " ".join(str(error).split())[:_LONGEST_MESSAGE]
+    except TimeLimitError:
+        raise
+    except BaseException:
+        return "(its text cannot be read: __str__ raises)"
 
 
 def _squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:

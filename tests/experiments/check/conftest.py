@@ -6,9 +6,14 @@ from pathlib import Path
 import pytest
 
 from experiments.check.conclusion import conclude
-from experiments.check.user.child import Clock, examine
+from experiments.check.examination import Examination
+from experiments.check.source import Source
+from experiments.check.user.child import Answers
+from experiments.check.user.clock import Alarm
 from experiments.check.user.messages import pack, unpack
-from experiments.check.user.process import Findings
+
+UNLIMITED = 1e6
+"""Seconds."""
 
 HERE = Path(__file__).parent
 EXAMPLES = HERE.parents[2] / "examples"
@@ -57,16 +62,18 @@ def check(tmp_path):
     def checked(source, name=None):
         path = tmp_path / "network_of_a_user.py"
         path.write_text(source)
-        findings = Findings()
+        source_file = Source.read(path)
+        answers = Answers(path, name, lambda _: None, Alarm(None))
 
-        def take(header, arrays):
-            if header["kind"] != "calling":
-                findings.take(*unpack(pack(header, arrays)))
+        def ask(question, arrays, _):
+            return unpack(pack(*answers.answer(*unpack(pack(question, arrays)))))
 
+        examination = Examination(ask, source_file.words, UNLIMITED)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)
-            examine(path, name, take, Clock(None))
-        report = conclude(findings, path, ask_keras=None)
+            if examination.recognise():
+                examination.try_cases()
+        report = conclude(examination.findings, source_file, ask_keras=None)
         json.dumps(report.to_json(), allow_nan=False)
         return report
 

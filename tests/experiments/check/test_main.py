@@ -124,14 +124,13 @@ def test_bad_input_is_one_line_and_status_2(argument, told, capsys, monkeypatch)
         ("def full_forward_propagation(a, b, c, d): ...\n", None, "needs 'd' too"),
     ],
 )
-def test_what_is_not_recognised_is_told(source, name, told, tmp_path):
-    from experiments.check.user.process import UserProcess
-
+def test_what_is_not_recognised_is_told(source, name, told, tmp_path, capsys):
     path = tmp_path / "mine.py"
     path.write_text(source)
-    findings = UserProcess(path, name, 8.0).finish()
-    assert told in findings.not_recognised
-    assert findings.import_problem is None
+    assert main([f"{path}:{name}" if name else str(path)]) == 2
+    text = " ".join(capsys.readouterr().out.split())
+    assert told in text
+    assert "not judged" in text
 
 
 def test_a_name_is_split_off_a_file_and_not_off_a_drive(tmp_path):

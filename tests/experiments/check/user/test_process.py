@@ -3,6 +3,10 @@ from pathlib import Path
 import pytest
 
 from experiments.check.conclusion import conclude
+from experiments.check.examination import Examination
+from experiments.check.not_judged import unrecognised
+from experiments.check.report import Report
+from experiments.check.source import Source
 from experiments.check.user.process import UserProcess
 
 FORWARD = "    A_curr = X\n"
@@ -15,8 +19,18 @@ def run(tmp_path, network_source):
     def ran(*patches, before="", after="", seconds=8.0):
         path = tmp_path / "mine.py"
         path.write_text(before + network_source("article_network", *patches) + after)
-        findings = UserProcess(path, None, seconds).finish()
-        return findings, conclude(findings, path, ask_keras=None)
+        source = Source.read(path)
+        process = UserProcess(path, None)
+        try:
+            examination = Examination(process.ask, source.words, seconds)
+            findings = examination.findings
+            if not examination.recognise():
+                return findings, Report(not_judged=unrecognised(findings, source))
+            examination.try_cases()
+        finally:
+            process.kill()
+        findings.printed = process.printed
+        return findings, conclude(findings, source, ask_keras=None)
 
     return ran
 
@@ -28,7 +42,7 @@ def line_of(tmp_path, text):
 
 def test_an_endless_loop_is_ended_and_its_line_named(run, tmp_path):
     _, report = run((FORWARD, FORWARD + "    while True:\n        X = X + 0\n"), seconds=2.0)
-    assert report.verdict == "divergent"
+    assert report.verdict == "not judged"
     assert report.diagnosis.code == "timed_out"
     assert report.diagnosis.sentence.startswith("full_forward_propagation had not come to an end")
     lines = [line_of(tmp_path, text) for text in ("    while True:", "        X = X + 0")]
@@ -51,7 +65,7 @@ def test_a_loop_that_swallows_everything_is_killed(run):
 )
 def test_a_process_that_ends_early_is_told_where(run, line, told):
     _, report = run((FORWARD, f"{FORWARD}    {line}\n"))
-    assert report.verdict == "divergent"
+    assert report.verdict == "not judged"
     assert report.diagnosis.code == "exited"
     assert "full_forward_propagation" in report.diagnosis.sentence
     assert told in report.diagnosis.sentence
@@ -83,12 +97,12 @@ def test_a_file_that_asks_for_input_is_judged_by_its_functions(run):
     assert any("EOFError" in remark for remark in report.remarks)
 
 
-def test_a_file_that_cannot_be_imported_is_a_finding(run):
-    findings, report = run(before="import no_such_module_anywhere\n")
-    assert findings.not_recognised
-    assert report.verdict == "divergent"
-    assert "line 1 of mine.py" in report.diagnosis.sentence
-    assert "no_such_module_anywhere" in report.diagnosis.sentence
+def test_a_file_that_cannot_be_imported_is_not_judged(run):
+    _, report = run(before="import no_such_module_anywhere\n")
+    assert report.verdict == "not judged"
+    assert report.not_judged.code == "missing_module"
+    assert "line 1 of mine.py" in report.not_judged.reason
+    assert "no_such_module_anywhere" in report.not_judged.reason
 
 
 def test_processes_and_threads_left_behind_are_not_waited_for(run):
@@ -100,7 +114,7 @@ def test_processes_and_threads_left_behind_are_not_waited_for(run):
     )
     findings, report = run(after=left)
     assert report.verdict == "rounding"
-    assert findings.done
+    assert findings.end is None
     # Gone, or dead and waiting for a parent that will never ask.
     status = Path("/proc") / findings.printed[1].split()[0] / "stat"
     assert not status.exists() or status.read_text().split()[2] == "Z"
