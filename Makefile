@@ -1,4 +1,4 @@
-# make run, make test and make check do all set-up themselves; a second call starts at once.
+# make run, test, test-peers and check do all set-up themselves; a second call starts at once.
 PYTHON ?= python3
 BIN := .venv/bin
 # Tests at a time; a file's tests stay together, because they share what is slow to make.
@@ -7,7 +7,13 @@ PYTEST := $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
 # What was installed is remembered by its content, so that a checkout's file times do not matter.
 INSTALLED := .venv/installed-$(firstword $(shell cat pyproject.toml constraints.txt | cksum))
 
-.PHONY: run test test-slow check format clean
+# What scratchnet is compared with beside TensorFlow. torch may be 5 GB: `make test-peers PEERS=jax`
+# does without it.
+PEERS ?= jax torch
+space := $(subst ,, )
+PEERS_INSTALLED := $(INSTALLED)-with-$(subst $(space),-,$(strip $(PEERS)))
+
+.PHONY: run test test-peers test-slow install-peers check format clean
 
 run: $(INSTALLED)
 	$(BIN)/python -m experiments.run
@@ -16,7 +22,12 @@ test: $(INSTALLED)
 	$(PYTEST)
 
 test-slow: $(INSTALLED)
-	$(PYTEST) -m "slow or not slow"
+	$(PYTEST) -m "not jax and not torch"
+
+test-peers: install-peers
+	$(PYTEST) -m "not slow and ($(subst $(space), or ,$(strip $(PEERS))))"
+
+install-peers: $(PEERS_INSTALLED)
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .
@@ -37,4 +48,9 @@ $(INSTALLED):
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 		--constraint constraints.txt --editable '.[dev]'
 	@rm -f .venv/installed-*
+	@touch $@
+
+$(PEERS_INSTALLED): $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt $(PEERS)
 	@touch $@

@@ -1,6 +1,5 @@
 """The command that compares two implementations."""
 
-import importlib.util
 import json
 
 import pytest
@@ -10,11 +9,15 @@ from experiments import backends
 SMALL = ["--set", "epochs=2", "--set", "dtype=float32", "--json"]
 
 
-@pytest.mark.parametrize("sides", ["scratchnet,tensorflow", "jax,tensorflow", "scratchnet,torch"])
+@pytest.mark.parametrize(
+    "sides",
+    [
+        "scratchnet,tensorflow",
+        pytest.param("jax,tensorflow", marks=pytest.mark.jax),
+        pytest.param("scratchnet,torch", marks=pytest.mark.torch),
+    ],
+)
 def test_implementations_agree_on_the_quick_plan(sides, capsys):
-    for name in sides.split(","):
-        if name in ("jax", "torch") and importlib.util.find_spec(name) is None:
-            pytest.skip(f"{name} is not installed (pip install '.[peers]')")
     assert backends.main(["--sides", sides, *SMALL]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert len(rows) == 2
@@ -34,9 +37,8 @@ architecture = { units = [2, 1], last_activation = "sigmoid", loss = "binary_cro
 """
 
 
+@pytest.mark.torch
 def test_a_loss_on_logits_and_a_clipped_one_part_where_outputs_saturate(tmp_path, capsys):
-    if importlib.util.find_spec("torch") is None:
-        pytest.skip("torch is not installed (pip install '.[peers]')")
     plan = tmp_path / "saturated.toml"
     plan.write_text(SATURATED)
     assert backends.main([str(plan), "--sides", "tensorflow,torch", "--json"]) == 1

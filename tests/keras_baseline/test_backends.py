@@ -1,6 +1,5 @@
 """Keras on JAX and torch: a process for each, in which a step and a training are compared."""
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -15,7 +14,10 @@ from keras_baseline.training import train
 from scratchnet import SGD, Architecture, BatchOrder, Dense
 
 ROOT = Path(__file__).parent.parent.parent
-BACKENDS = ["jax", "torch"]
+BACKENDS = [
+    pytest.param("jax", marks=pytest.mark.jax),
+    pytest.param("torch", marks=pytest.mark.torch),
+]
 
 PROGRAM = """
 import json, sys
@@ -113,8 +115,6 @@ def run_on(backend, program, **variables):
 @pytest.fixture(scope="module", params=BACKENDS)
 def told(request):
     """What the program says on each backend."""
-    if importlib.util.find_spec(request.param) is None:
-        pytest.skip(f"{request.param} is not installed (pip install '.[peers]')")
     done = run_on(request.param, PROGRAM, JAX_ENABLE_X64="1")
     assert done.returncode == 0, done.stderr
     return {"backend": request.param, **json.loads(done.stdout.splitlines()[-1])}
@@ -145,9 +145,8 @@ def test_no_other_backend_is_loaded(told):
     assert told["backend"] in told["loaded"]
 
 
+@pytest.mark.jax
 def test_float64_on_jax_without_its_switch_is_refused():
-    if importlib.util.find_spec("jax") is None:
-        pytest.skip("jax is not installed (pip install '.[peers]')")
     program = """
 from keras_baseline.backends import active
 active("float32")

@@ -13,27 +13,42 @@ BINARY = Workload("binary", network(2, 6, 5, 1), OPTIMIZERS["adam"], samples=70,
 CLASSES = Workload("classes", network(3, 8, 4), OPTIMIZERS["momentum"], samples=70, batch_size=32)
 FULL = Workload("full", network(2, 4, 3, 1), OPTIMIZERS["sgd"], samples=70, batch_size=70)
 
+# A process has one of TensorFlow, JAX and torch: that of the tests has TensorFlow.
+OTHER_LIBRARY = {
+    name: library for name, peer in PEERS.items() for library in ("jax", "torch") if library in peer.needs
+}
 IN_THIS_PROCESS = [
     name
     for name, peer in PEERS.items()
-    if peer.checked
-    and peer.environment.get("KERAS_BACKEND") in (None, "tensorflow")
-    and name not in ("keras_best", "torch_compile")
+    if peer.checked and name not in OTHER_LIBRARY and name != "keras_best"
+]
+CHECKS = [
+    pytest.param(name, workload, id=f"{name}-{workload.name}")
+    for name in IN_THIS_PROCESS
+    for workload in (BINARY, CLASSES, FULL)
+    if not PEERS[name].lacks(workload)
+]
+CHECKS_APART = [
+    pytest.param("keras_best", BINARY, id="keras_best"),
+    *(
+        pytest.param(
+            name,
+            workload,
+            id=f"{name}-{workload.name}",
+            marks=[
+                getattr(pytest.mark, library),
+                *([pytest.mark.slow] if name == "torch_compile" else []),
+            ],
+        )
+        for name, library in OTHER_LIBRARY.items()
+        for workload in ([BINARY] if "keras" in name or "compile" in name else [BINARY, CLASSES, FULL])
+    ),
 ]
 
 
-def require(name):
-    if missing := PEERS[name].missing():
-        pytest.skip(f"{name} needs {', '.join(missing)}")
-
-
-@pytest.mark.parametrize("workload", [BINARY, CLASSES, FULL], ids=lambda w: w.name)
-@pytest.mark.parametrize("name", IN_THIS_PROCESS)
+@pytest.mark.parametrize(("name", "workload"), CHECKS)
 def test_every_peer_reaches_scratchnets_weights_and_loss(name, workload):
-    require(name)
     peer = PEERS[name]
-    if reason := peer.lacks(workload):
-        pytest.skip(f"{name} {reason}")
     module, class_name = peer.implementation.split(":")
     task = workload.task()
     implementation = getattr(importlib.import_module(module), class_name)(task)
@@ -43,21 +58,13 @@ def test_every_peer_reaches_scratchnets_weights_and_loss(name, workload):
     assert equality.difference(expected, weights, loss, implementation.loss_is) == ""
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "keras_best",
-        "keras_jax",
-        "keras_torch",
-        pytest.param("torch_compile", marks=pytest.mark.slow),
-    ],
-)
-def test_peers_that_need_a_process_of_their_own_are_checked_there(name, tmp_path):
-    require(name)
+@pytest.mark.parametrize(("name", "workload"), CHECKS_APART)
+def test_peers_that_need_a_process_of_their_own_are_checked_there(name, workload, tmp_path):
+    assert not PEERS[name].missing()
     path = str(tmp_path / "reference.npz")
-    expected = equality.reference(BINARY.task(), BINARY.checked_epochs, PEERS[name].adam)
+    expected = equality.reference(workload.task(), workload.checked_epochs, PEERS[name].adam)
     equality.save(expected, path)
-    job = timing.timing_job(BINARY, 1, PEERS[name], path)
+    job = timing.timing_job(workload, 1, PEERS[name], path)
     job |= {"segments": 1, "segment_seconds": 0.001}
     assert timing.run_process(job, timing.environment(PEERS[name], 1))["difference"] == ""
 
