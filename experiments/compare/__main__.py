@@ -26,8 +26,8 @@ def _parser() -> argparse.ArgumentParser:
         description="Say what changed from RUN_A to RUN_B, trial by trial: whether scratchnet "
         "still equals Keras, its test accuracy, and its time per epoch; and write a page.",
         epilog="Exit status: 0 nothing is worse; 1 a regression: a trial diverges or crashes that "
-        "did not before, its accuracy fell, or it is slower beyond the noise; 2 bad input; 130 "
-        "interrupted.",
+        "did not before, its accuracy fell, or it is slower beyond the noise; 2 bad input, or "
+        "nothing could be compared; 130 interrupted.",
     )
     parser.add_argument("before", type=Path, metavar="RUN_A", help="a run's folder")
     parser.add_argument("after", type=Path, metavar="RUN_B", help="a later run's folder")
@@ -74,6 +74,9 @@ def _compare(options: argparse.Namespace) -> int:
         return BAD_INPUT
     _show(comparison)
     print(page)
+    if all(trial.is_unknown for trial in comparison.trials):
+        print("experiments.compare: nothing could be compared, see above", file=sys.stderr)
+        return BAD_INPUT
     return REGRESSED if comparison.regressions else ALL_WELL
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 EQUIVALENCE = 0.25
 """The quick timings within a run are not the bench's: a smaller change is none."""
 
-WORSE, BETTER, SAME, OTHER = "worse", "better", "same", "other"
-"""What a change is; `OTHER` is neither better nor worse."""
+WORSE, BETTER, SAME, OTHER, UNKNOWN = "worse", "better", "same", "other", "unknown"
+"""What a change is; `OTHER` is neither better nor worse, `UNKNOWN` is where nothing was shown."""
 
 _WRONG = ("divergent", "crashed", "unreadable")
 
@@ -37,11 +37,11 @@ class Change:
     aspect
         ``parity``, ``accuracy``, ``time`` or ``settings``.
     kind
-        `WORSE`, `BETTER`, `SAME` or `OTHER`.
+        `WORSE`, `BETTER`, `SAME`, `OTHER` or `UNKNOWN`.
     before, after
         In short.
     sentence
-        What changed, in words; empty where nothing did.
+        What changed, or why it is not known, in words; empty where nothing did.
     """
 
     aspect: str
@@ -80,11 +80,16 @@ class TrialChange:
         kinds = {change.kind for change in (self.parity, self.accuracy, self.time)}
         if self.settings:
             kinds.add(OTHER)
-        return next(kind for kind in (WORSE, OTHER, BETTER, SAME) if kind in kinds)
+        return next(kind for kind in (WORSE, OTHER, BETTER, UNKNOWN, SAME) if kind in kinds)
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether nothing about it could be compared."""
+        return {self.parity.kind, self.accuracy.kind, self.time.kind} == {UNKNOWN}
 
     @property
     def sentences(self) -> list[str]:
-        """All that changed, in words."""
+        """All that changed or is not known, in words."""
         said = [change.sentence for change in (self.parity, self.accuracy, self.time)]
         settings = [f"other settings: {'; '.join(self.settings)}"] if self.settings else []
         return [sentence for sentence in (*said, *settings) if sentence]
@@ -232,15 +237,22 @@ def _compare_trial(
 
 
 def _parity(old: _Found, new: _Found) -> Change:
+    from experiments.trials.tables import VERDICTS
+
     before, after = (found.verdict or found.status for found in (old, new))
     kind, sentence = SAME, ""
-    if after in _WRONG and before not in _WRONG:
+    silent = [word not in (*VERDICTS, *_WRONG) for word in (before, after)]
+    if any(silent) and after not in _WRONG:
+        kind, sentence = UNKNOWN, f"it is not known whether it is still right: {_which(silent)}"
+    elif after in _WRONG and before not in _WRONG:
         kind = WORSE
         sentence = {
-            "divergent": f"parts from Keras now, which it did not before: {new.first}",
+            "divergent": f"parts from Keras now, which it did not before: {new.first}"
+            if before in VERDICTS
+            else f"parts from Keras now, and was not judged before: {new.first}",
             "crashed": "crashes now",
         }.get(after, "cannot be read now")
-    elif before in _WRONG and after not in (*_WRONG, "not run"):
+    elif before in _WRONG and after not in _WRONG:
         kind, sentence = BETTER, f"is {after} now; it was {before}"
     elif before != after:
         kind, sentence = OTHER, f"is {after} now; it was {before}"
@@ -250,11 +262,14 @@ def _parity(old: _Found, new: _Found) -> Change:
 
 
 def _accuracy(old: _Found, new: _Found, trial: Trial, *, same_settings: bool) -> Change:
-    if not (old.accuracy and new.accuracy):
-        return Change("accuracy", SAME, _figure(old), _figure(new))
-    a, b = old.accuracy["scratchnet"], new.accuracy["scratchnet"]
+    a, b = (found.accuracy.get("scratchnet", math.nan) for found in (old, new))
     change = Change("accuracy", SAME, _figure(old), _figure(new))
-    if not (math.isfinite(a) and math.isfinite(b)) or abs(a - b) < 1e-6:
+    silent = [not math.isfinite(value) for value in (a, b)]
+    if any(silent):
+        return replace(
+            change, kind=UNKNOWN, sentence=f"its test accuracy is not known {_where(silent)}"
+        )
+    if abs(a - b) < 1e-6:
         return change
     points = f"{100 * abs(a - b):.2g} percentage points"
     # The same trial gives the same accuracy, so any fall is one. But where rounding grows to chaos,
@@ -304,23 +319,54 @@ def _beside(found: _Found) -> list[float]:
 
 
 def _time(old: _Found, new: _Found, ratios: Ratios | None) -> Change:
-    before, after = (_epoch(found) for found in (old, new))
+    change = Change("time", SAME, _epoch(old), _epoch(new))
     if ratios is None:
-        return Change("time", SAME, before, after)
+        silent = [not all(found.medians.get(s) for s in IMPLEMENTATIONS) for found in (old, new)]
+        return replace(
+            change, kind=UNKNOWN, sentence=f"its time per epoch is not known {_where(silent)}"
+        )
     shown, all_ = ratios
-    verdicts = {comparison.verdict for comparison in all_}
-    if len(verdicts) > 1 or verdicts == {"inconclusive"}:
-        return Change("time", SAME, before, after)
-    kind = WORSE if verdicts == {"slower"} else BETTER
-    sentence = (
+    # A busy machine slows Keras down as well: where one of the two ratios is 1, nothing changed.
+    if any(_is_equal(comparison) for comparison in all_):
+        return change
+    took = (
         f"an epoch takes scratchnet {shown.ratio:.2f} times as long as before, 95 % from "
         f"{shown.low:.2f} to {shown.high:.2f}"
     )
-    return Change("time", kind, before, after, sentence)
+    verdicts = {comparison.verdict for comparison in all_}
+    if verdicts == {"slower"}:
+        return replace(change, kind=WORSE, sentence=took)
+    if verdicts == {"faster"}:
+        return replace(change, kind=BETTER, sentence=took)
+    if not math.isfinite(shown.low):
+        took = f"an epoch took {shown.ratio:.2f} times as long, in too few repeats"
+    return replace(
+        change, kind=UNKNOWN, sentence=f"it is not known whether its time changed: {took}"
+    )
+
+
+def _is_equal(comparison: Comparison) -> bool:
+    """Whether the whole interval lies within what counts as equal."""
+    return 1 / (1 + EQUIVALENCE) <= comparison.low <= comparison.high <= 1 + EQUIVALENCE
+
+
+def _which(silent: Sequence[bool]) -> str:
+    """Say which of two runs did not judge a trial."""
+    if all(silent):
+        return "neither run judged it"
+    return f"the {'earlier' if silent[0] else 'later'} run did not judge it"
+
+
+def _where(silent: Sequence[bool]) -> str:
+    """Say in which of two runs a number is missing."""
+    if all(silent):
+        return "in either run"
+    return f"in the {'earlier' if silent[0] else 'later'} run"
 
 
 def _figure(found: _Found) -> str:
-    return f"{found.accuracy['scratchnet']:.3f}" if found.accuracy else "n/a"
+    accuracy = found.accuracy.get("scratchnet", math.nan)
+    return f"{accuracy:.3f}" if math.isfinite(accuracy) else "n/a"
 
 
 def _epoch(found: _Found) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from markupsafe import Markup
 
-from experiments.compare.changes import BETTER, WORSE, RunComparison, name_of
+from experiments.compare.changes import BETTER, OTHER, SAME, UNKNOWN, WORSE, RunComparison, name_of
 from experiments.report.sentences import Answer, times
 from experiments.report.trial_section import templates
 
@@ -41,25 +42,47 @@ def render_comparison(comparison: RunComparison) -> str:
 
 def _answers(comparison: RunComparison) -> list[Answer]:
     questions = {
-        "parity": ("Is it still right?", "parity"),
-        "accuracy": ("Does it still learn as well?", "test accuracy"),
-        "time": ("Does it still cost the same?", "time per epoch"),
+        "parity": ("Is it still right?", "parity", "Yes"),
+        "accuracy": ("Does it still learn as well?", "test accuracy", "Yes"),
+        "time": ("Does it still cost the same?", "time per epoch", "Less"),
     }
     found = []
-    total = len(comparison.trials)
-    for aspect, (question, noun) in questions.items():
+    for aspect, (question, noun, if_better) in questions.items():
         changes = [(trial, getattr(trial, aspect)) for trial in comparison.trials]
         kinds = Counter(change.kind for _, change in changes)
-        worse, better = kinds[WORSE], kinds[BETTER]
-        sentence = (
-            f"In {worse or 'none'} of {total} trials {noun} is worse, in {better or 'none'} better."
-        )
-        first = next((pair for pair in changes if pair[1].kind == WORSE), None)
+        counts = [
+            f"{words} in {kinds[kind]}"
+            for kind, words in (
+                (WORSE, "worse"),
+                (BETTER, "better"),
+                (OTHER, "different, but no worse,"),
+                (SAME, "the same"),
+                (UNKNOWN, "unknown"),
+            )
+            if kinds[kind]
+        ]
+        sentence = f"Of {len(changes)} trials, {noun} is {_listed(counts)}."
+        first = next((pair for kind in (WORSE, UNKNOWN) for pair in changes if pair[1].kind == kind), None)
         if first is not None:
             trial, change = first
             sentence += f" {trial.name}: {change.sentence}."
-        found.append(Answer(question, "No" if worse else "Yes", sentence, not worse))
+        short, well = _short(kinds, if_better)
+        found.append(Answer(question, short, sentence, well))
     return found
+
+
+def _short(kinds: Mapping[str, int], if_better: str) -> tuple[str, bool | None]:
+    """Return a word or two, and whether it is good news."""
+    if kinds[WORSE]:
+        return "No", False
+    if kinds[UNKNOWN]:
+        return ("Unknown" if sum(kinds.values()) == kinds[UNKNOWN] else "Partly unknown"), None
+    return (if_better if kinds[BETTER] else "Yes"), True
+
+
+def _listed(parts: list[str]) -> str:
+    *before, last = parts
+    return f"{', '.join(before)} and {last}" if before else last
 
 
 def _ratios(comparison: RunComparison) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """Two runs, one beside the other: what counts as a regression, and what does not."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -44,8 +45,9 @@ def write(folder, *, verdicts="rounding", accuracy=0.9, factor=1.0, keras=1.0, *
     middles = {"scratchnet": 1e-3 * factor, "keras": 2e-2 * keras}
     pd.DataFrame(
         [
-            (name, side, repeat, epoch, middle * random.lognormal(0, 0.02))
+            (name, side, repeat, epoch, middle * random.lognormal(0, further.get("noise", 0.02)))
             for name in names
+            if name not in further.get("untimed", "")
             for side, middle in middles.items()
             for repeat in (1, 2, 3)
             for epoch in (1, 2)
@@ -129,6 +131,55 @@ def test_what_is_no_worse_is_no_regression(outcome, before, after):
     status, out, err = outcome(before, **after)
     assert (status, err) == (0, "")
     assert " worse " not in out
+
+
+def answers_of(page):
+    """Question and answer, as ``Is it still right? Yes.``, and the sentence below."""
+    text = page.read_text(encoding="utf-8")
+    found = re.findall(r"<h2>([^<]*) <strong>([^<]*)</strong></h2>\s*<p>([^<]*)</p>", text)
+    return [(f"{question} {short}", sentence) for question, short, sentence in found]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "short", "words"),
+    [
+        ({}, {"keras": 1.01}, "Yes.", "Of 3 trials, time per epoch is the same in 3."),
+        ({}, {"factor": 0.3}, "Less.", "time per epoch is better in 3."),
+        ({}, {"factor": 3.0}, "No.", "time per epoch is worse in 3."),
+        ({"untimed": "abc"}, {}, "Unknown.", "is not known in the earlier run"),
+        ({}, {"untimed": "abc"}, "Unknown.", "is not known in the later run"),
+        ({"untimed": "abc"}, {"untimed": "abc"}, "Unknown.", "is not known in either run"),
+        ({}, {"untimed": "b"}, "Partly unknown.", "is the same in 2 and unknown in 1. b: its"),
+        # The interval reaches from less than the same to more than the same.
+        ({"noise": 0.9}, {"noise": 0.9}, "Unknown.", "it is not known whether its time changed"),
+    ],
+)
+def test_the_same_a_change_and_unknown_are_three_words(
+    outcome, tmp_path, before, after, short, words
+):
+    _, out, err = outcome(before, **after)
+    assert err == ""
+    (_, right), (_, learns), (costs, sentence) = answers_of(tmp_path / "new" / "compare-old.html")
+    assert costs == f"Does it still cost the same? {short}"
+    assert words in sentence
+    assert right == "Of 3 trials, parity is the same in 3."
+    assert learns == "Of 3 trials, test accuracy is the same in 3."
+    assert (" unknown " in out) == ("nknown" in short)
+
+
+def test_two_runs_without_results_are_not_the_same(outcome, tmp_path):
+    status, out, err = outcome({"status": "not run"}, status="not run")
+    assert status == 2
+    assert err == "experiments.compare: nothing could be compared, see above\n"
+    assert "a: it is not known whether it is still right: neither run judged it" in out
+    answers = [answer for answer, _ in answers_of(tmp_path / "new" / "compare-old.html")]
+    assert [answer.rpartition("? ")[2] for answer in answers] == ["Unknown."] * 3
+
+
+def test_a_trial_that_was_not_run_before_and_diverges_now_is_worse(outcome):
+    status, out, _ = outcome({"status": "not run"}, verdicts="divergent")
+    assert status == 1
+    assert "a: parts from Keras now, and was not judged before: step 2" in out
 
 
 def test_improvements_and_other_settings_are_told(outcome):
