@@ -7,22 +7,19 @@ from typing import Any
 
 import keras
 
-from scratchnet.architecture import Architecture
-from scratchnet.layers import Dense, Layer
-
-TWINS: dict[str, Callable[[Any, str, str], Any]] = {
-    Dense.kind: lambda layer, activation, dtype: keras.layers.Dense(
-        layer.units,
-        activation=activation,
-        use_bias=layer.use_bias,
-        name=layer.name,
-        dtype=dtype,
-    ),
-}
-"""Keras twin of each layer, by kind: ``(layer, activation, dtype) -> keras.layers.Layer``."""
+from keras_baseline.twins import TWINS
+from scratchnet.architecture import INPUT, Architecture
+from scratchnet.layers import Layer
+from scratchnet.losses import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    Loss,
+    MeanSquaredError,
+    SparseCategoricalCrossentropy,
+)
 
 
-def build(architecture: Architecture, dtype: str) -> Any:
+def build(architecture: Architecture, dtype: str, *, given_noise: bool = False) -> Any:
     """Make the Keras model of an architecture.
 
     Parameters
@@ -32,6 +29,9 @@ def build(architecture: Architecture, dtype: str) -> Any:
     dtype
         ``"float32"`` or ``"float64"``: the dtype policy of every layer. Keras's global
         ``floatx`` is neither used nor changed.
+    given_noise
+        Whether layers that draw random numbers take them as further inputs of the model instead,
+        in the order of the layers, so that another implementation can be given the same.
 
     Returns
     -------
@@ -39,17 +39,24 @@ def build(architecture: Architecture, dtype: str) -> Any:
         Its layers bear the architecture's names.
     """
     inputs = keras.Input(architecture.input_shape, dtype=dtype)
-    outputs = inputs
+    noise: list[Any] = []
+    outputs = {INPUT: inputs}
     for layer in architecture.layers:
-        outputs = TWINS[layer.kind](layer, _activation(layer), dtype)(outputs)
-    return keras.Model(inputs, outputs)
+        sources = [outputs[source] for source in architecture.sources(layer)]
+        if given_noise and layer.needs_noise:
+            twin = _given(layer, dtype)
+            sources.append(_noise_input(architecture, layer, dtype, noise))
+        else:
+            twin = TWINS[layer.kind].make(layer, dtype)
+        outputs[layer.name] = twin(sources[0] if len(sources) == 1 else sources)
+    return keras.Model([inputs, *noise] if noise else inputs, outputs[architecture.layers[-1].name])
 
 
 def build_traced(architecture: Architecture, dtype: str) -> Any:
-    """Make a Keras model that returns every pre-activation and activation.
+    """Make a Keras model that returns every named tensor of its layers.
 
-    Each layer is split into its linear part and a ``keras.layers.Activation``, which is what
-    Keras's layers do inside.
+    Layers are split into what computes each tensor, which is what Keras's layers do inside; those
+    that draw random numbers take them as inputs, see `build`.
 
     Returns
     -------
@@ -59,23 +66,60 @@ def build_traced(architecture: Architecture, dtype: str) -> Any:
         `keras_baseline.backends.jax.differentiate`.
     """
     inputs = keras.Input(architecture.input_shape, dtype=dtype)
+    noise: list[Any] = []
     added: list[Any] = []
-    outputs: dict[str, Any] = {}
+    named: dict[str, Any] = {}
 
     def keep(name: str, tensor: Any) -> Any:
         if keras.config.backend() == "jax":
             added.append(keras.Input(tensor.shape[1:], dtype=dtype))
             tensor = keras.layers.Add(dtype=dtype)([tensor, added[-1]])
-        outputs[name] = tensor
+        named[name] = tensor
         return tensor
 
-    hidden = inputs
+    outputs = {INPUT: inputs}
     for layer in architecture.layers:
-        hidden = TWINS[layer.kind](layer, "linear", dtype)(hidden)
-        hidden = keep(f"{layer.name}/pre_activation", hidden)
-        hidden = keras.layers.Activation(_activation(layer), dtype=dtype)(hidden)
-        hidden = keep(f"{layer.name}/activation", hidden)
-    return keras.Model([inputs, *added] if added else inputs, outputs)
+        hidden = [outputs[source] for source in architecture.sources(layer)]
+        parts = TWINS[layer.kind].split(layer, dtype)
+        if layer.needs_noise:
+            parts = {"activation": _given(layer, dtype)}
+            hidden.append(_noise_input(architecture, layer, dtype, noise))
+        for short, part in parts.items():
+            tensor = part(hidden[0] if len(hidden) == 1 else hidden)
+            hidden = [keep(f"{layer.name}/{short}", tensor)]
+        outputs[layer.name] = hidden[0]
+    every = [inputs, *noise, *added]
+    return keras.Model(every if len(every) > 1 else inputs, named)
+
+
+def _given(layer: Layer, dtype: str) -> Any:
+    """Return the twin that takes its random numbers as a second input."""
+    given = TWINS[layer.kind].given_noise
+    if given is None:
+        raise NotImplementedError(f"layer {layer.name!r}: no twin of {layer.kind!r} takes noise")
+    return given(layer, dtype)
+
+
+def _noise_input(architecture: Architecture, layer: Layer, dtype: str, noise: list[Any]) -> Any:
+    noise.append(keras.Input(architecture.noise_shape(layer), dtype=dtype))
+    return noise[-1]
+
+
+LOSS_TWINS: dict[str, Callable[[Any, str], Any]] = {
+    BinaryCrossentropy.name: lambda loss, dtype: keras.losses.BinaryCrossentropy(
+        from_logits=loss.from_logits, label_smoothing=loss.label_smoothing, dtype=dtype
+    ),
+    CategoricalCrossentropy.name: lambda loss, dtype: keras.losses.CategoricalCrossentropy(
+        from_logits=loss.from_logits, label_smoothing=loss.label_smoothing, dtype=dtype
+    ),
+    SparseCategoricalCrossentropy.name: (
+        lambda loss, dtype: keras.losses.SparseCategoricalCrossentropy(
+            from_logits=loss.from_logits, dtype=dtype
+        )
+    ),
+    MeanSquaredError.name: lambda _loss, dtype: keras.losses.MeanSquaredError(dtype=dtype),
+}
+"""Keras twin of each loss, by name."""
 
 
 def build_loss(architecture: Architecture, dtype: str) -> Any:
@@ -84,23 +128,14 @@ def build_loss(architecture: Architecture, dtype: str) -> Any:
     A loss of the default dtype would turn a float64 prediction into float32, and lose the logits
     that Keras keeps on it (see `Architecture.fused`).
     """
-    losses = {
-        "binary_crossentropy": keras.losses.BinaryCrossentropy,
-        "categorical_crossentropy": keras.losses.CategoricalCrossentropy,
-        "sparse_categorical_crossentropy": keras.losses.SparseCategoricalCrossentropy,
-        "mean_squared_error": keras.losses.MeanSquaredError,
-    }
-    return losses[architecture.loss](dtype=dtype)
+    loss: Loss = architecture.loss
+    return LOSS_TWINS[loss.name](loss, dtype)
 
 
 def build_accuracy(architecture: Architecture, dtype: str) -> Any:
     """Make the metric that ``metrics=["accuracy"]`` chooses, in the network's dtype."""
     if architecture.units == 1:
         return keras.metrics.BinaryAccuracy(name="accuracy", dtype=dtype)
-    if architecture.loss == "sparse_categorical_crossentropy":
+    if architecture.loss.sparse:
         return keras.metrics.SparseCategoricalAccuracy(name="accuracy", dtype=dtype)
     return keras.metrics.CategoricalAccuracy(name="accuracy", dtype=dtype)
-
-
-def _activation(layer: Layer) -> str:
-    return layer.activation if isinstance(layer, Dense) else "linear"

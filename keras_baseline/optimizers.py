@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_baseline.weights import get_weights, variables
+from keras_baseline.weights import get_weights, trained
 from scratchnet.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
 from scratchnet.types import Array
 
@@ -52,7 +52,7 @@ def get_slots(model: Any, keras_optimizer: Any, optimizer: Optimizer) -> dict[st
         f"{name}_{slot}": np.array(
             keras.ops.convert_to_numpy(by_path[f"{variable.path.replace('/', '_')}_{slot}"])
         )
-        for name, variable in variables(model).items()
+        for name, variable in trained(model).items()
         for slot in optimizer.slots
     }
 
@@ -68,7 +68,7 @@ def set_slots(
     keras_optimizer.build(model.trainable_variables)
     keras_optimizer.iterations.assign(iterations)
     by_path = {variable.path.split("/", 1)[-1]: variable for variable in keras_optimizer.variables}
-    for name, variable in variables(model).items():
+    for name, variable in trained(model).items():
         for slot in optimizer.slots:
             target = by_path[f"{variable.path.replace('/', '_')}_{slot}"]
             target.assign(np.asarray(slots[f"{name}_{slot}"], target.dtype))
@@ -106,8 +106,10 @@ def update(
     """
     keras_optimizer = build_optimizer(optimizer, dtype)
     set_slots(model, keras_optimizer, optimizer, slots, iterations)
-    watched = variables(model)
+    watched = trained(model)
     tensors = [keras.ops.convert_to_tensor(np.asarray(gradients[name], dtype)) for name in watched]
     keras_optimizer.apply(tensors, list(watched.values()))
-    updated = {f"{name}_updated": value for name, value in get_weights(model).items()}
+    updated = {
+        f"{name}_updated": value for name, value in get_weights(model).items() if name in watched
+    }
     return updated | get_slots(model, keras_optimizer, optimizer)

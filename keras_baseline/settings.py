@@ -22,7 +22,8 @@ class TwinSettings:
     loss_dtype, metric_dtype
         In which its loss and its accuracy compute.
     loss_path
-        ``fused`` with the last activation, ``clipped`` probabilities, or ``plain``, where the
+        ``fused`` with the last activation, on ``logits`` that the user says they are, on
+        ``clipped`` probabilities, or ``plain``, where the
         loss is no cross-entropy.
     backend
         What Keras runs on.
@@ -50,12 +51,15 @@ def twin_settings(model: Any, architecture: Architecture, dtype: str) -> TwinSet
     """
     backend = keras.config.backend()
     path = "plain"
-    if architecture.loss.endswith("crossentropy"):
+    if architecture.loss.name.endswith("crossentropy"):
         # keras.activations leaves the logits on what a sigmoid or softmax returns; of the
         # backends' cross-entropies only TensorFlow's go on from them.
-        sample = keras.ops.zeros((1, *architecture.input_shape), dtype=dtype)
-        keeps_logits = hasattr(model(sample, training=True), "_keras_logits")
+        sample = [keras.ops.zeros((1, *one.shape[1:]), dtype=dtype) for one in model.inputs]
+        prediction = model(sample if len(sample) > 1 else sample[0], training=False)
+        keeps_logits = hasattr(prediction, "_keras_logits")
         path = "fused" if keeps_logits and backend == "tensorflow" else "clipped"
+        if path == "clipped" and architecture.loss.takes_logits:
+            path = "logits"
     dtypes = {layer.compute_dtype for layer in model.layers if layer.weights}
     return TwinSettings(
         layer_dtype="+".join(sorted(dtypes)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from keras_baseline.backends import active, require
 from keras_baseline.model import build, build_loss, build_traced
 from keras_baseline.optimizers import build_optimizer, get_slots, set_slots
-from keras_baseline.weights import get_weights, set_weights, variables
+from keras_baseline.weights import get_weights, set_weights, trained
 from scratchnet.architecture import Architecture
 from scratchnet.network import StepTrace
 from scratchnet.optimizers import Optimizer
@@ -55,14 +56,18 @@ class KerasStep:
     @cached_property
     def model(self) -> Any:
         """The model as Keras users build it, made when it is first asked for."""
-        return build(self.architecture, self.dtype)
+        return build(self.architecture, self.dtype, given_noise=True)
 
     @cached_property
     def _differentiate_plain(self) -> Any:
         return self._backend.differentiator(self.model, self._loss)
 
     def loss_and_gradients(
-        self, weights: dict[str, Array], x: Array, y: Array
+        self,
+        weights: dict[str, Array],
+        x: Array,
+        y: Array,
+        noise: Mapping[str, Array] | None = None,
     ) -> tuple[float, dict[str, Array]]:
         """Return the loss of one batch and its gradient for every weight.
 
@@ -71,10 +76,14 @@ class KerasStep:
         weights
             By full name.
         x, y
-            ``(samples, features)`` and ``(samples, units)``, or ``(samples, 1)`` class numbers.
+            ``(samples, ...)`` and ``(samples, units)``, or ``(samples, 1)`` class numbers.
+        noise
+            By layer name, for layers that draw random numbers.
         """
         set_weights(self.model, weights)
-        loss, _, gradients = self._differentiate_plain(np.asarray(x, self.dtype), y)
+        loss, _, gradients = self._differentiate_plain(
+            np.asarray(x, self.dtype), y, self._noise(noise)
+        )
         return loss, gradients
 
     def trace(
@@ -84,12 +93,13 @@ class KerasStep:
         y: Array,
         slots: dict[str, Array] | None = None,
         iterations: int = 0,
+        noise: Mapping[str, Array] | None = None,
     ) -> StepTrace:
         """Take one step and return every tensor of it.
 
         Parameters
         ----------
-        weights, x, y
+        weights, x, y, noise
             As for `loss_and_gradients`.
         slots
             The optimizer's slots before the step, by full name (``dense_1/kernel_momentum``);
@@ -99,10 +109,17 @@ class KerasStep:
         """
         model = self._traced
         set_weights(model, weights)
-        loss, traced, gradients = self._differentiate(np.asarray(x, self.dtype), y)
+        loss, traced, gradients = self._differentiate(
+            np.asarray(x, self.dtype), y, self._noise(noise)
+        )
         # A fused loss bypasses the last activation, which then has no gradient.
         traced |= {f"{name}_gradient": gradient for name, gradient in gradients.items()}
-        watched = variables(model)
+        watched = trained(model)
+        traced |= {
+            f"{name}_updated": value
+            for name, value in get_weights(model).items()
+            if name not in watched
+        }
         if self.optimizer is not None and self._keras_optimizer is not None:
             zeros = {
                 f"{name}_{slot}": np.zeros(variable.shape)
@@ -112,6 +129,18 @@ class KerasStep:
             set_slots(model, self._keras_optimizer, self.optimizer, slots or zeros, iterations)
             tensors = [keras.ops.convert_to_tensor(gradients[name]) for name in watched]
             self._keras_optimizer.apply(tensors, list(watched.values()))
-            traced |= {f"{name}_updated": value for name, value in get_weights(model).items()}
+            traced |= {
+                f"{name}_updated": value
+                for name, value in get_weights(model).items()
+                if name in watched
+            }
             traced |= get_slots(model, self._keras_optimizer, self.optimizer)
         return StepTrace(loss, traced)
+
+    def _noise(self, noise: Mapping[str, Array] | None) -> list[Array]:
+        """Return the noise of the layers that need it, in their order."""
+        return [
+            np.asarray((noise or {})[layer.name], self.dtype)
+            for layer in self.architecture.layers
+            if layer.needs_noise
+        ]

@@ -15,10 +15,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_baseline.backends import active, require
+from keras_baseline.backends import NoiseSource, active, require
 from keras_baseline.model import build_accuracy, build_loss
 from keras_baseline.optimizers import build_optimizer
 from scratchnet.architecture import Architecture
+from scratchnet.noise import draw_noise
 from scratchnet.optimizers import Optimizer
 from scratchnet.training import BatchOrder, History
 from scratchnet.types import Array
@@ -40,6 +41,7 @@ def train(
     validation_data: tuple[Array, Array],
     on_epochs: OnEpochs | None = None,
     pause_at: tuple[int, ...] = (),
+    noise_seed: int = 0,
 ) -> History:
     """Train on the batches of `order`, in that order.
 
@@ -63,6 +65,9 @@ def train(
         Called after every hundredth of the epochs, and at `pause_at`.
     pause_at
         Numbers of epochs after which `on_epochs` must be called, to look at the weights.
+    noise_seed
+        Of the noise that random layers are given, see `scratchnet.noise`; the model was then
+        built with ``given_noise=True``.
 
     Returns
     -------
@@ -85,6 +90,7 @@ def train(
         (_tensor(x, dtype), _tensor(y, dtype)),
         (_tensor(validation_data[0], dtype), _tensor(validation_data[1], dtype)),
         order,
+        noise=_noise_source(architecture, noise_seed),
     )
     history = History()
     done = 0
@@ -150,6 +156,17 @@ def fit_seconds(
         callbacks=[clock],
     )
     return clock.seconds[1:]
+
+
+def _noise_source(architecture: Architecture, seed: int) -> NoiseSource | None:
+    """Return the noise of each step as the model's further inputs; None if there is none."""
+    if not any(layer.needs_noise for layer in architecture.layers):
+        return None
+
+    def noise(step: int, samples: int) -> list[Array]:
+        return list(draw_noise(architecture, seed, step, samples).values())
+
+    return noise
 
 
 class _EpochClock(keras.callbacks.Callback):  # type: ignore[misc]

@@ -24,6 +24,11 @@ def variables(model: Any) -> dict[str, Any]:
     }
 
 
+def trained(model: Any) -> dict[str, Any]:
+    """Return those of the model's variables that an optimizer changes, by full name."""
+    return {name: variable for name, variable in variables(model).items() if variable.trainable}
+
+
 def get_weights(model: Any) -> dict[str, Array]:
     """Return copies of all weights by full name."""
     return {

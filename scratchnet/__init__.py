@@ -8,6 +8,8 @@ from scratchnet.network import Network, StepTrace, initial_weights
 from scratchnet.optimizers import SGD, Adam, AdamW, OptimizerState, RMSprop
 from scratchnet.training import BatchOrder, History, evaluate, fit
 
+__version__ = "0.1.0"
+
 __all__ = [
     "SGD",
     "Adam",

@@ -1,19 +1,21 @@
-"""Activations: forward and backward side by side, written into buffers that already exist.
+"""Activations: forward and backward side by side, as ops on buffers that already exist.
 
-Every array is ``(samples, units)``. A forward function writes the activation ``a`` of the
-pre-activation ``z``; a backward function writes ``dz``, the gradient of the loss with respect to
-``z``, from ``da``, that with respect to ``a``. No function allocates: what it needs beside these
-is in a `Scratch`. ``dz`` may not share memory with ``da``.
+Every array is ``(samples, ..., units)``. A forward function appends to a tape what writes the
+activation ``a`` of the pre-activation ``z``; a backward function what writes ``dz``, the gradient
+of the loss with respect to ``z``, from ``da``, that with respect to ``a``. No op allocates: what
+it needs beside these is in a `Scratch`. ``dz`` may not share memory with ``da``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from scratchnet.tape import Tape
 from scratchnet.types import Array
 
 
@@ -23,23 +25,32 @@ class Scratch:
     Parameters
     ----------
     like
-        An array of the shape ``(samples, units)``, dtype and memory order of the activations.
+        An array of the shape ``(samples, ..., units)``, dtype and memory order of the activations.
 
     Attributes
     ----------
     row
-        ``(samples, 1)``, for a number per sample.
+        ``(samples, ..., 1)``, for a number per row.
     mask
-        ``(samples, units)`` of bool.
+        ``(samples, ..., units)`` of bool.
     zeros
-        ``(samples, units)`` of 0, never written: NumPy takes the larger of two arrays with SIMD,
-        but of an array and a number one by one, which takes three times as long.
+        ``(samples, ..., units)`` of 0, never written: NumPy takes the larger of two arrays with
+        SIMD, but of an array and a number one by one, which takes three times as long.
     """
 
     def __init__(self, like: Array) -> None:
-        self.row: Array = np.zeros((like.shape[0], 1), like.dtype)
-        self.mask: NDArray[np.bool_] = np.zeros_like(like, dtype=np.bool_)
-        self.zeros: Array = np.zeros_like(like)
+        self._like = like
+        self.row: Array = np.zeros_like(like[..., :1])
+
+    @cached_property
+    def mask(self) -> NDArray[np.bool_]:
+        """Made when it is first asked for."""
+        return np.zeros_like(self._like, dtype=np.bool_)
+
+    @cached_property
+    def zeros(self) -> Array:
+        """Made when it is first asked for."""
+        return np.zeros_like(self._like)
 
 
 @dataclass(frozen=True)
@@ -51,14 +62,14 @@ class Activation:
     name
         The name in an architecture, which is Keras's.
     forward
-        ``forward(z, a, scratch)`` writes ``a``.
+        ``forward(tape, z, a, scratch)`` appends what writes ``a``.
     backward
-        ``backward(z, a, da, dz, scratch)`` writes ``dz``.
+        ``backward(tape, z, a, da, dz, scratch)`` appends what writes ``dz``.
     """
 
     name: str
-    forward: Callable[[Array, Array, Scratch], None]
-    backward: Callable[[Array, Array, Array, Array, Scratch], None]
+    forward: Callable[[Tape, Array, Array, Scratch], None]
+    backward: Callable[[Tape, Array, Array, Array, Array, Scratch], None]
 
 
 # Zero-dimensional arrays: NumPy would turn a Python number into one at every call.
@@ -67,73 +78,73 @@ _ZERO = {np.dtype(dtype): np.zeros((), dtype) for dtype in _DTYPES}
 _ONE = {np.dtype(dtype): np.ones((), dtype) for dtype in _DTYPES}
 
 
-def linear(z: Array, a: Array, scratch: Scratch) -> None:
+def linear(tape: Tape, z: Array, a: Array, scratch: Scratch) -> None:
     """a = z (``keras.activations.linear``)."""
-    np.copyto(a, z)
+    tape.add(np.copyto, z, out=a)
 
 
-def linear_backward(z: Array, a: Array, da: Array, dz: Array, scratch: Scratch) -> None:
+def linear_backward(tape: Tape, z: Array, a: Array, da: Array, dz: Array, scratch: Scratch) -> None:
     """dz = da."""
-    np.copyto(dz, da)
+    tape.add(np.copyto, da, out=dz)
 
 
-def relu(z: Array, a: Array, scratch: Scratch) -> None:
+def relu(tape: Tape, z: Array, a: Array, scratch: Scratch) -> None:
     """a = max(z, 0) (``keras.activations.relu``)."""
-    np.maximum(z, scratch.zeros, out=a)
+    tape.add(np.maximum, z, scratch.zeros, out=a)
 
 
-def relu_backward(z: Array, a: Array, da: Array, dz: Array, scratch: Scratch) -> None:
+def relu_backward(tape: Tape, z: Array, a: Array, da: Array, dz: Array, scratch: Scratch) -> None:
     """dz = da where a > 0, else 0; the derivative at exactly 0 is 0, as in Keras."""
-    np.greater(a, _ZERO[a.dtype], out=scratch.mask)
-    np.copyto(dz, scratch.mask)
-    np.multiply(dz, da, out=dz)
+    tape.add(np.greater, a, _ZERO[a.dtype], out=scratch.mask)
+    tape.add(np.copyto, scratch.mask, out=dz)
+    tape.add(np.multiply, dz, da, out=dz)
 
 
-def sigmoid(z: Array, a: Array, scratch: Scratch) -> None:
+def sigmoid(tape: Tape, z: Array, a: Array, scratch: Scratch) -> None:
     """a = 1 / (1 + exp(-z)) (``keras.activations.sigmoid``).
 
     Where exp(-z) overflows, a is 0, which is right; the caller silences the overflow.
     """
-    np.negative(z, out=a)
-    np.exp(a, out=a)
-    np.add(a, _ONE[a.dtype], out=a)
-    np.reciprocal(a, out=a)
+    tape.add(np.negative, z, out=a)
+    tape.add(np.exp, a, out=a)
+    tape.add(np.add, a, _ONE[a.dtype], out=a)
+    tape.add(np.reciprocal, a, out=a)
 
 
-def sigmoid_backward(z: Array, a: Array, da: Array, dz: Array, scratch: Scratch) -> None:
+def sigmoid_backward(tape: Tape, z: Array, a: Array, da: Array, dz: Array, scratch: Scratch) -> None:
     """dz = da a (1 - a)."""
-    np.subtract(_ONE[a.dtype], a, out=dz)
-    np.multiply(dz, a, out=dz)
-    np.multiply(dz, da, out=dz)
+    tape.add(np.subtract, _ONE[a.dtype], a, out=dz)
+    tape.add(np.multiply, dz, a, out=dz)
+    tape.add(np.multiply, dz, da, out=dz)
 
 
-def tanh(z: Array, a: Array, scratch: Scratch) -> None:
+def tanh(tape: Tape, z: Array, a: Array, scratch: Scratch) -> None:
     """a = tanh(z) (``keras.activations.tanh``)."""
-    np.tanh(z, out=a)
+    tape.add(np.tanh, z, out=a)
 
 
-def tanh_backward(z: Array, a: Array, da: Array, dz: Array, scratch: Scratch) -> None:
+def tanh_backward(tape: Tape, z: Array, a: Array, da: Array, dz: Array, scratch: Scratch) -> None:
     """dz = da (1 - a^2)."""
-    np.multiply(a, a, out=dz)
-    np.subtract(_ONE[a.dtype], dz, out=dz)
-    np.multiply(dz, da, out=dz)
+    tape.add(np.multiply, a, a, out=dz)
+    tape.add(np.subtract, _ONE[a.dtype], dz, out=dz)
+    tape.add(np.multiply, dz, da, out=dz)
 
 
-def softmax(z: Array, a: Array, scratch: Scratch) -> None:
+def softmax(tape: Tape, z: Array, a: Array, scratch: Scratch) -> None:
     """a = exp(z - max z) / sum exp(z - max z), over each row (``keras.activations.softmax``)."""
-    np.maximum.reduce(z, axis=1, keepdims=True, out=scratch.row)
-    np.subtract(z, scratch.row, out=a)
-    np.exp(a, out=a)
-    np.add.reduce(a, axis=1, keepdims=True, out=scratch.row)
-    np.divide(a, scratch.row, out=a)
+    tape.add(np.maximum.reduce, z, axis=-1, keepdims=True, out=scratch.row)
+    tape.add(np.subtract, z, scratch.row, out=a)
+    tape.add(np.exp, a, out=a)
+    tape.add(np.add.reduce, a, axis=-1, keepdims=True, out=scratch.row)
+    tape.add(np.divide, a, scratch.row, out=a)
 
 
-def softmax_backward(z: Array, a: Array, da: Array, dz: Array, scratch: Scratch) -> None:
+def softmax_backward(tape: Tape, z: Array, a: Array, da: Array, dz: Array, scratch: Scratch) -> None:
     """dz = a (da - sum(a da)), over each row."""
-    np.multiply(a, da, out=dz)
-    np.add.reduce(dz, axis=1, keepdims=True, out=scratch.row)
-    np.subtract(da, scratch.row, out=dz)
-    np.multiply(dz, a, out=dz)
+    tape.add(np.multiply, a, da, out=dz)
+    tape.add(np.add.reduce, dz, axis=-1, keepdims=True, out=scratch.row)
+    tape.add(np.subtract, da, scratch.row, out=dz)
+    tape.add(np.multiply, dz, a, out=dz)
 
 
 ACTIVATIONS: dict[str, Activation] = {

@@ -15,22 +15,30 @@ from typing import Any
 
 from scratchnet.conventions import CONVENTIONS, Conventions
 from scratchnet.errors import ArchitectureError, check_choice, check_keys
-from scratchnet.layers import LAYERS, Dense, Layer
-from scratchnet.losses import LOSSES
+from scratchnet.layers import LAYERS, Dense, Layer, Weight
+from scratchnet.losses import Loss, as_loss, loss_to_data
+from scratchnet.regularizers import Regularizer, regularizer_to_dict
+
+INPUT = "input"
+"""The name by which a layer asks for the network's input."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Architecture:
     """A feed-forward network and the loss it is trained on.
+
+    The layers are a graph: each reads the layer before it, or those that its `inputs` name, which
+    stand before it. The last one makes the network's outputs.
 
     Parameters
     ----------
     input_shape
-        Shape of one sample, ``(features,)``.
+        Shape of one sample, as ``(features,)`` or ``(height, width, channels)``.
     layers
         At least one. A layer without a name is named by its kind and number: ``dense_1`` ...
     loss
-        A name in `scratchnet.losses.LOSSES`.
+        A `scratchnet.losses.Loss`, the name of one, or its table, as ``{"name":
+        "binary_crossentropy", "label_smoothing": 0.1}``.
     backend
         The Keras backend whose meaning the network follows where backends differ, see
         `scratchnet.conventions`.
@@ -53,69 +61,153 @@ class Architecture:
 
     input_shape: tuple[int, ...]
     layers: tuple[Layer, ...]
-    loss: str
+    loss: Loss
     backend: str = "tensorflow"
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "input_shape", _checked_shape(self.input_shape))
-        object.__setattr__(self, "layers", _named(self.layers))
-        check_choice("loss", self.loss, LOSSES)
-        check_choice("backend", self.backend, CONVENTIONS)
-        self.shapes()
+    def __init__(
+        self,
+        input_shape: Sequence[int],
+        layers: Sequence[Layer],
+        loss: Loss | str | Mapping[str, Any],
+        backend: str = "tensorflow",
+    ) -> None:
+        object.__setattr__(self, "input_shape", _checked_shape(input_shape))
+        object.__setattr__(self, "layers", _named(layers))
+        object.__setattr__(self, "loss", as_loss(loss))
+        object.__setattr__(self, "backend", backend)
+        check_choice("backend", backend, CONVENTIONS)
+        shapes = self._check_graph()
+        object.__setattr__(self, "_shapes", shapes)
+        object.__setattr__(self, "_weights", self._name_weights())
+        self._check_outputs()
         self._check_loss()
 
     @property
     def units(self) -> int:
         """Number of outputs of the last layer."""
-        return self.shapes()[-1][0]
+        return self.output_shapes[self.layers[-1].name][-1]
 
     @property
     def last_activation(self) -> str:
         """Activation of the last layer."""
-        last = self.layers[-1]
-        return last.activation if isinstance(last, Dense) else "linear"
+        return self.layers[-1].activation_name()
 
     @property
     def fused(self) -> bool:
         """Whether the loss works on the last layer's logits, as Keras on TensorFlow does."""
-        return self.conventions.fuses_loss and (
-            self.last_activation in LOSSES[self.loss].fuses_with
-        )
+        return self.conventions.fuses_loss and self.last_activation in self.loss.fuses_with
 
     @property
     def conventions(self) -> Conventions:
         """What Keras means on the network's backend."""
         return CONVENTIONS[self.backend]
 
+    @property
+    def output_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape of one sample after each layer by its name; ``"input"``: of the network's input."""
+        shapes: dict[str, tuple[int, ...]] = self._shapes  # type: ignore[attr-defined]
+        return shapes
+
     def shapes(self) -> list[tuple[int, ...]]:
         """Return the shape of one sample before the first layer and after each."""
-        shapes = [self.input_shape]
-        for index, layer in enumerate(self.layers):
-            try:
-                shapes.append(layer.output_shape(shapes[-1]))
-            except ArchitectureError as error:
-                raise ArchitectureError(f"layers[{index}] ({layer.name}): {error}") from None
-        return shapes
+        return list(self.output_shapes.values())
+
+    def sources(self, layer: Layer) -> tuple[str, ...]:
+        """Return the names of what a layer reads; ``"input"`` is the network's input."""
+        if layer.inputs:
+            return layer.inputs
+        names = [INPUT, *(other.name for other in self.layers)]
+        return (names[names.index(layer.name) - 1],)
+
+    def noise_shape(self, layer: Layer) -> tuple[int, ...]:
+        """Return the shape of one sample of a layer's noise; `Layer.needs_noise` says if any."""
+        return layer.noise_shape(*self.input_shapes(layer))
+
+    def readers(self, name: str) -> list[str]:
+        """Return the names of the layers that read a layer's outputs, once for each time."""
+        return [
+            layer.name
+            for layer in self.layers
+            for source in self.sources(layer)
+            if source == name
+        ]
+
+    def input_shapes(self, layer: Layer) -> tuple[tuple[int, ...], ...]:
+        """Return the shapes of one sample of what a layer reads."""
+        return tuple(self.output_shapes[name] for name in self.sources(layer))
+
+    def needs_gradient(self, name: str) -> bool:
+        """Whether anything that is trained lies before the outputs of a layer, itself included."""
+        if name == INPUT:
+            return False
+        layer = next(layer for layer in self.layers if layer.name == name)
+        return any(
+            weight.trainable for weight in layer.weights(*self.input_shapes(layer)).values()
+        ) or any(self.needs_gradient(source) for source in self.sources(layer))
+
+    def weights(self) -> dict[str, Weight]:
+        """Return every weight by its full name, in Keras's order."""
+        weights: dict[str, Weight] = self._weights  # type: ignore[attr-defined]
+        return weights
+
+    def _name_weights(self) -> dict[str, Weight]:
+        return {
+            f"{layer.name}/{short}": weight
+            for layer in self.layers
+            for short, weight in layer.weights(*self.input_shapes(layer)).items()
+        }
 
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shape of every weight by its full name, in Keras's order."""
-        return {
-            f"{layer.name}/{short}": shape
-            for layer, input_shape in zip(self.layers, self.shapes(), strict=False)
-            for short, shape in layer.weight_shapes(input_shape).items()
-        }
+        return {name: weight.shape for name, weight in self.weights().items()}
+
+    def _check_graph(self) -> dict[str, tuple[int, ...]]:
+        """Check that every layer can read what it names; return the shapes by layer."""
+        shapes = {INPUT: self.input_shape}
+        read: set[str] = set()
+        for index, layer in enumerate(self.layers):
+            sources = self.sources(layer)
+            where = f"layers[{index}] ({layer.name})"
+            try:
+                layer.check_inputs(len(sources))
+                for source in sources:
+                    if source not in shapes:
+                        known = ", ".join(shapes)
+                        raise ArchitectureError(
+                            f"inputs: {source!r} is not a layer before it; expected {known}"
+                        )
+                shapes[layer.name] = layer.output_shape(*(shapes[source] for source in sources))
+                layer.weights(*(shapes[source] for source in sources))
+            except ArchitectureError as error:
+                raise ArchitectureError(f"{where}: {error}") from None
+            read |= set(sources)
+        for index, layer in enumerate(self.layers[:-1]):
+            if layer.name not in read:
+                raise ArchitectureError(
+                    f"layers[{index}] ({layer.name}): no layer reads its outputs; name it in the "
+                    "inputs of a later layer, or leave it out"
+                )
+        return shapes
+
+    def _check_outputs(self) -> None:
+        last, shape = self.layers[-1], self.output_shapes[self.layers[-1].name]
+        if len(shape) != 1:
+            raise ArchitectureError(
+                f"layers[{len(self.layers) - 1}] ({last.name}): the last layer's outputs have the "
+                f"shape {shape}; expected (units,), for example after a flatten layer"
+            )
 
     def _check_loss(self) -> None:
         index, last = len(self.layers) - 1, self.layers[-1]
         where = f"layers[{index}] ({last.name})"
-        if self.loss == "binary_crossentropy" and self.last_activation == "softmax":
+        if self.loss.name == "binary_crossentropy" and self.last_activation == "softmax":
             raise ArchitectureError(
                 f"{where}: activation = 'softmax' with loss = 'binary_crossentropy'; expected "
                 "'sigmoid', or the loss 'categorical_crossentropy'"
             )
-        if "categorical" in self.loss and self.units < 2:
+        if "categorical" in self.loss.name and self.units < 2:
             raise ArchitectureError(
-                f"{where}: units = {self.units} with loss = {self.loss!r}; expected one unit per "
+                f"{where}: units = {self.units} with loss = {self.loss.name!r}; expected one unit per "
                 "class, at least 2, or the loss 'binary_crossentropy'"
             )
         if self.last_activation == "softmax" and self.units < 2:
@@ -141,11 +233,10 @@ class Architecture:
         """
         if not isinstance(table, Mapping):
             raise ArchitectureError(f"architecture = {table!r}; expected a table")
-        fields = dataclasses.fields(cls)
-        check_keys(table, [field.name for field in fields])
-        for field in fields:
-            if field.default is dataclasses.MISSING and field.name not in table:
-                raise ArchitectureError(f"{field.name} is missing")
+        check_keys(table, [field.name for field in dataclasses.fields(cls)])
+        for name in ("input_shape", "layers", "loss"):
+            if name not in table:
+                raise ArchitectureError(f"{name} is missing")
         if isinstance(table["layers"], str | Mapping) or not isinstance(table["layers"], Sequence):
             raise ArchitectureError(f"layers = {table['layers']!r}; expected a list of tables")
         layers = tuple(_layer_from_dict(i, entry) for i, entry in enumerate(table["layers"]))
@@ -153,7 +244,10 @@ class Architecture:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data; fields at their default are left out."""
-        table: dict[str, Any] = {"input_shape": list(self.input_shape), "loss": self.loss}
+        table: dict[str, Any] = {
+            "input_shape": list(self.input_shape),
+            "loss": loss_to_data(self.loss),
+        }
         if self.backend != "tensorflow":
             table["backend"] = self.backend
         return {**table, "layers": [_layer_to_dict(layer) for layer in self.layers]}
@@ -236,10 +330,10 @@ def _checked_shape(shape: object) -> tuple[int, ...]:
     if (
         not isinstance(shape, Sequence)
         or isinstance(shape, str)
-        or len(shape) != 1
+        or not shape
         or any(isinstance(n, bool) or not isinstance(n, int) or n < 1 for n in shape)
     ):
-        raise ArchitectureError(f"input_shape = {shape!r}; expected one positive integer, as [2]")
+        raise ArchitectureError(f"input_shape = {shape!r}; expected positive integers, as [2] or [28, 28, 1]")
     return tuple(shape)
 
 
@@ -253,15 +347,19 @@ def _named(layers: object) -> tuple[Layer, ...]:
         if not isinstance(layer, Layer):
             raise ArchitectureError(f"layers[{index}] = {layer!r}; expected a layer")
         numbers[layer.kind] += 1
-        if not isinstance(layer.name, str) or "/" in layer.name:
+        if not isinstance(layer.name, str) or "/" in layer.name or layer.name == INPUT:
             raise ArchitectureError(
-                f"layers[{index}]: name = {layer.name!r}; expected a string without '/'"
+                f"layers[{index}]: name = {layer.name!r}; expected a string without '/', and not "
+                f"{INPUT!r}, which is the network's input"
+            )
+        if isinstance(layer.inputs, str) or not all(isinstance(n, str) for n in layer.inputs):
+            raise ArchitectureError(
+                f"layers[{index}]: inputs = {layer.inputs!r}; expected a list of layers' names"
             )
         # Every layer is a dataclass, which the abstract class cannot say.
         fresh: Any = layer
-        named.append(
-            layer if layer.name else replace(fresh, name=f"{layer.kind}_{numbers[layer.kind]}")
-        )
+        name = layer.name or f"{layer.kind}_{numbers[layer.kind]}"
+        named.append(replace(fresh, name=name, inputs=tuple(layer.inputs)))
         if named[-1].name in [other.name for other in named[:-1]]:
             raise ArchitectureError(
                 f"layers[{index}]: name = {named[-1].name!r} is taken; expected a name of its own"
@@ -283,22 +381,36 @@ def _layer_from_dict(index: int, entry: object) -> Layer:
         fields = dataclasses.fields(layer)
         check_keys(options, ["type", *(field.name for field in fields)])
         for field in fields:
-            if field.default is dataclasses.MISSING and field.name not in options:
+            if _is_required(field) and field.name not in options:
                 raise ArchitectureError(f"{field.name} is missing")
+        options = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
         made: Layer = layer(**options)
     except ArchitectureError as error:
         raise ArchitectureError(f"{where}: {error}") from None
     return made
 
 
+def _is_required(field: dataclasses.Field[Any]) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
 def _layer_to_dict(layer: Layer) -> dict[str, Any]:
     entry: dict[str, Any] = {"type": layer.kind}
     specification: Any = layer
-    for field in dataclasses.fields(specification):
+    fields = dataclasses.fields(specification)
+    # What every layer has comes last.
+    common = {field.name for field in dataclasses.fields(Layer)}
+    for field in sorted(fields, key=lambda field: field.name in common):
         value = getattr(layer, field.name)
-        if field.default is dataclasses.MISSING or value != field.default:
-            entry[field.name] = value
+        if _is_required(field) or value != field.default:
+            entry[field.name] = _plain(value)
     return entry
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Regularizer):
+        return regularizer_to_dict(value)
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _toml_value(value: object) -> str:
@@ -307,4 +419,8 @@ def _toml_value(value: object) -> str:
     if isinstance(value, str):
         # A JSON string is a TOML string, but for the one control character that JSON lets stand.
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{key} = {_toml_value(v)}" for key, v in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_toml_value, value)) + "]"
     return repr(value)

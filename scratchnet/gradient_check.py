@@ -27,7 +27,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from scratchnet.losses import EPSILON
-from scratchnet.network import BatchPlan, Network
+from scratchnet.batch_plan import BatchPlan
+from scratchnet.network import Network
 
 Array = NDArray[np.float64]
 
@@ -181,7 +182,9 @@ def gradient_check(
     True
     """
     constants = min(network.constants, np.dtype(np.float64), key=lambda dtype: dtype.itemsize)
-    copy = Network(network.architecture, seed=0, dtype=np.float64, constants=constants)
+    copy = Network(
+        network.architecture, seed=network.seed, dtype=np.float64, constants=constants
+    )
     copy.set_weights(network.weights)
     loss, own = copy.loss_and_gradients(x, y)
     if not np.isfinite(loss):
@@ -194,7 +197,7 @@ def gradient_check(
     def loss_now() -> float:
         with np.errstate(over="ignore"):
             plan.forward()
-            return float(plan.loss.forward())
+            return float(plan.run_loss())
 
     noise = _EPS * _rounded_amount(plan, loss) + _spread(loss_now, weights)
     columns = [_difference(loss_now, weights, i, loss, noise) for i in range(len(weights))]
@@ -211,7 +214,7 @@ def gradient_check(
 
 def _flat(gradients: Mapping[str, ArrayLike], network: Network) -> Array:
     """Return gradients as one array in the order of the arena."""
-    shapes = network.parameters.shapes
+    shapes = network.parameters.trained
     if gradients.keys() != shapes.keys():
         raise ValueError(f"gradients: {sorted(gradients)}; expected {sorted(shapes)}")
     pieces = []
@@ -235,9 +238,9 @@ def _rounded_amount(plan: BatchPlan, loss: float) -> float:
     (Linnainmaa 1976); the loss itself computes with its inputs and, unless fused, with logarithms
     of at most ``|log epsilon|``.
     """
-    tensors = plan.tensors()
+    tensors = plan.tensors
     amount = abs(loss) + float(np.sum(np.abs(plan.loss.output))) / len(plan.loss.output)
-    if not plan.loss.fused:
+    if not plan.loss.logits:
         amount += abs(np.log(EPSILON))
     for name, tensor in tensors.items():
         if f"{name}_gradient" in tensors:

@@ -1,11 +1,13 @@
 """The network: weights in an arena, and a plan of buffers for each batch size.
 
-Samples come first: ``x`` is ``(samples, features)``. Everything a step computes goes into buffers
-that were made when its batch size was first seen, so a training step allocates nothing.
+Samples come first: ``x`` is ``(samples, features)``, or ``(samples, ...)`` for inputs of higher
+rank. Everything a step computes goes into buffers that were made when its batch size was first
+seen, so a training step allocates nothing.
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,13 +15,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from scratchnet.architecture import Architecture
-from scratchnet.layers import Buffer, Pass
-from scratchnet.losses import LOSSES, Loss
-from scratchnet.metrics import Accuracy
+from scratchnet.architecture import INPUT, Architecture
+from scratchnet.checks import as_numbers, check_whole_number
+from scratchnet.initializers import INITIALIZERS, Initializer
+from scratchnet.layers import Weight
 from scratchnet.optimizers import OptimizerState
 from scratchnet.parameters import Parameters
+from scratchnet.batch_plan import BatchPlan
 from scratchnet.types import Array
+
+PLANS = 8
+"""So many batch sizes a network keeps buffers for; of more, the one not used for longest goes."""
+
+PREDICTED_AT_ONCE = 1024
+"""So many samples `Network.predict` takes at a time unless told otherwise."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +43,8 @@ class StepTrace:
         By full name: ``dense_1/pre_activation``, ``dense_1/activation``, the gradient of the loss
         with respect to each, ``dense_1/activation_gradient``, ``dense_1/pre_activation_gradient``
         (no activation gradient where the loss is fused with it), ``dense_1/kernel_gradient``,
-        ``dense_1/kernel_updated``, and for an optimizer's slots ``dense_1/kernel_momentum``.
+        ``dense_1/kernel_updated``, for an optimizer's slots ``dense_1/kernel_momentum``; and what a step
+        changes beside, ``batch_normalization_1/moving_mean_updated``.
     """
 
     loss: float
@@ -49,7 +59,7 @@ class Network:
     architecture
         What to build.
     seed
-        Of the initial weights; see `initial_weights`.
+        Of the initial weights, see `initial_weights`, and of the noise in training.
     dtype
         ``"float32"`` or ``"float64"`` (``"longdouble"`` for a reference of higher precision).
     constants
@@ -75,14 +85,29 @@ class Network:
         if self.dtype not in (np.dtype("float32"), np.dtype("float64"), np.dtype("longdouble")):
             raise ValueError(f"dtype = {dtype!r}; expected float32 or float64")
         self.constants = np.dtype(constants or self.dtype)
-        self.parameters = Parameters(architecture.weight_shapes(), self.dtype)
+        self.seed = seed
+        weights = architecture.weights()
+        self.parameters = Parameters(
+            {name: weight.shape for name, weight in weights.items()},
+            self.dtype,
+            untrained=[name for name, weight in weights.items() if not weight.trainable],
+        )
         self.parameters.assign(initial_weights(architecture, seed))
-        self._plans: dict[int, BatchPlan] = {}
+        self._plans: OrderedDict[int, BatchPlan] = OrderedDict()
+
+    def __repr__(self) -> str:
+        """Return the layers, the number of weights and the dtype in a line."""
+        layers = ", ".join(layer.name for layer in self.architecture.layers)
+        return f"Network({layers}; {len(self.parameters.arena):,} weights, {self.dtype})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the plans out of a copy: their buffers are views, which would come apart."""
+        return {**self.__dict__, "_plans": OrderedDict()}
 
     @property
     def weights(self) -> dict[str, Array]:
         """Copies of all weights by name; to change them use `set_weights`."""
-        return self.parameters.named(self.parameters.values)
+        return self.parameters.named(self.parameters.arena)
 
     def set_weights(self, weights: Mapping[str, Array]) -> None:
         """Copy weights in by name.
@@ -97,7 +122,12 @@ class Network:
     def plan(self, samples: int) -> BatchPlan:
         """Return the buffers for a batch size, made when it is first asked for."""
         if samples not in self._plans:
-            self._plans[samples] = BatchPlan(self, samples)
+            self._plans[samples] = BatchPlan(
+                self.architecture, self.parameters, samples, constants=self.constants
+            )
+            if len(self._plans) > PLANS:
+                self._plans.popitem(last=False)
+        self._plans.move_to_end(samples)
         return self._plans[samples]
 
     def check_inputs(self, x: ArrayLike) -> Array:
@@ -106,12 +136,17 @@ class Network:
         Raises
         ------
         ValueError
-            If the shape is not ``(samples, features)``, or there is no sample.
+            If the shape is not ``(samples, ...)``, there is no sample, or a value is no number
+            that the network can take.
         """
-        array = np.asarray(x, self.dtype)
-        features = self.architecture.input_shape[0]
-        if array.ndim != 2 or array.shape[1] != features or not len(array):
-            raise ValueError(f"x: shape {array.shape}, expected (samples, {features})")
+        array = as_numbers("x", x, self.dtype)
+        shape = self.architecture.input_shape
+        if array.shape[1:] != shape or not len(array):
+            expected = f"(samples, {', '.join(map(str, shape))})"
+            raise ValueError(f"x: shape {array.shape}, expected {expected}")
+        for name in self.architecture.readers(INPUT):
+            layer = next(layer for layer in self.architecture.layers if layer.name == name)
+            layer.check_values(array)
         return array
 
     def check_targets(self, y: ArrayLike, samples: int) -> Array:
@@ -123,8 +158,8 @@ class Network:
             If the shape does not fit the last layer and the loss, or a class does not exist.
         """
         units = self.architecture.units
-        sparse = LOSSES[self.architecture.loss].sparse
-        array = np.asarray(y) if sparse else np.asarray(y, self.dtype)
+        sparse = self.architecture.loss.sparse
+        array = as_numbers("y", y, None if sparse else self.dtype)
         if array.ndim == 1:
             array = array.reshape(-1, 1)
         expected = (samples, 1 if sparse else units)
@@ -138,14 +173,30 @@ class Network:
             return classes
         return array
 
-    def predict(self, x: ArrayLike) -> Array:
-        """Return the last activation, ``(samples, units)``, for all samples at once."""
+    def predict(self, x: ArrayLike, *, batch_size: int | None = None) -> Array:
+        """Return the last activation, ``(samples, units)``, as in inference.
+
+        Parameters
+        ----------
+        x
+            ``(samples, ...)``.
+        batch_size
+            So many samples are computed at a time; None: at most 1,024, so that memory does not
+            grow with the number of samples.
+        """
+        if batch_size is not None:
+            check_whole_number("batch_size", batch_size, lowest=1)
         inputs = self.check_inputs(x)
-        plan = self.plan(len(inputs))
-        with np.errstate(over="ignore"):
-            np.copyto(plan.inputs.values, inputs)
-            plan.forward()
-        return plan.prediction.copy(order="C")
+        size = batch_size or PREDICTED_AT_ONCE
+        prediction = np.empty((len(inputs), self.architecture.units), self.dtype)
+        for start in range(0, len(inputs), size):
+            piece = inputs[start : start + size]
+            plan = self.plan(len(piece))
+            with np.errstate(over="ignore"):
+                np.copyto(plan.inputs.values, piece)
+                plan.infer()
+            prediction[start : start + size] = plan.prediction
+        return prediction
 
     def loss_and_gradients(self, x: ArrayLike, y: ArrayLike) -> tuple[float, dict[str, Array]]:
         """Return the mean loss of one batch and its gradient for every weight.
@@ -153,7 +204,7 @@ class Network:
         Parameters
         ----------
         x
-            ``(samples, features)``.
+            ``(samples, ...)``.
         y
             ``(samples, units)``, or ``(samples,)`` class numbers for a sparse loss.
 
@@ -166,36 +217,73 @@ class Network:
         return float(loss), self.parameters.named(self.parameters.gradients)
 
     def train_step(self, x: ArrayLike, y: ArrayLike, optimizer: OptimizerState) -> float:
-        """Update the weights once and return the loss before the update."""
-        loss = self._forward_and_backward(x, y)
+        """Update the weights once and return the loss before the update.
+
+        Raises
+        ------
+        ValueError
+            If the optimizer is at work on another network, or the batch does not fit.
+        """
+        check_state(optimizer, self)
+        loss = self._forward_and_backward(x, y, optimizer.iterations)
         optimizer.step()
         return float(loss)
 
     def trace_step(
-        self, x: ArrayLike, y: ArrayLike, optimizer: OptimizerState | None = None
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        optimizer: OptimizerState | None = None,
+        noise: Mapping[str, Array] | None = None,
     ) -> StepTrace:
-        """Take a training step and return every tensor of it; no optimizer, no update."""
-        loss = self._forward_and_backward(x, y)
+        """Take a training step and return every tensor of it.
+
+        Parameters
+        ----------
+        x, y
+            The batch.
+        optimizer
+            Makes the update; None: the weights stay.
+        noise
+            By layer name, what `scratchnet.noise.draw_noise` returns; None: drawn.
+        """
+        if optimizer is not None:
+            check_state(optimizer, self)
+        step = 0 if optimizer is None else optimizer.iterations
+        loss = self._forward_and_backward(x, y, step, noise)
         plan = self.plan(len(np.asarray(x)))
-        tensors = plan.tensors()
+        tensors = plan.copies()
         for name, gradient in self.parameters.named(self.parameters.gradients).items():
             tensors[f"{name}_gradient"] = gradient
+        untrained = self.parameters.shapes.keys() - self.parameters.trained.keys()
         if optimizer is not None:
             optimizer.step()
-            tensors |= {f"{name}_updated": value for name, value in self.weights.items()}
+        tensors |= {
+            f"{name}_updated": value
+            for name, value in self.weights.items()
+            if optimizer is not None or name in untrained
+        }
+        if optimizer is not None:
             for slot, flat in optimizer.slots.items():
                 for name, value in self.parameters.named(flat).items():
                     tensors[f"{name}_{slot}"] = value
         return StepTrace(loss, tensors)
 
-    def _forward_and_backward(self, x: ArrayLike, y: ArrayLike) -> Any:
+    def _forward_and_backward(
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        step: int = 0,
+        noise: Mapping[str, Array] | None = None,
+    ) -> Any:
         inputs = self.check_inputs(x)
         plan = self.plan(len(inputs))
         with np.errstate(over="ignore"):
             np.copyto(plan.inputs.values, inputs)
             np.copyto(plan.targets, self.check_targets(y, len(inputs)))
+            plan.set_noise(noise) if noise is not None else plan.draw_noise(self.seed, step)
             plan.forward()
-            loss = plan.loss.forward()
+            loss = plan.run_loss()
             plan.backward()
         return loss
 
@@ -218,111 +306,30 @@ def initial_weights(architecture: Architecture, seed: int) -> dict[str, NDArray[
     """
     random = np.random.RandomState(seed)
     return {
-        f"{layer.name}/{short}": values
-        for layer, input_shape in zip(architecture.layers, architecture.shapes(), strict=False)
-        for short, values in layer.initial_weights(input_shape, random).items()
+        name: _initializer(weight)(random, weight.shape)
+        for name, weight in architecture.weights().items()
     }
 
 
-class BatchPlan:
-    """All buffers of a network for one batch size, and the order in which they are filled.
+def _initializer(weight: Weight) -> Initializer:
+    named = weight.initializer
+    return INITIALIZERS[named] if isinstance(named, str) else named
 
-    Attributes
-    ----------
-    inputs
-        The batch: write to ``inputs.values``, or ``inputs.with_ones``.
-    targets
-        ``(samples, units)``, or ``(samples, 1)`` int64 for a sparse loss: write the batch's.
-    outputs
-        ``(samples, units)``: what the loss works on, the logits if it is fused with the last
-        activation, else that activation.
-    prediction
-        ``(samples, units)``: where `forward` leaves the last activation.
-    loss, accuracy
-        Of the batch, after `forward`.
-    loss_gradient
-        Where ``loss.backward`` writes: the gradient of the last pre-activation if the loss is
-        fused with the last activation, else that of the last activation.
+
+def check_state(state: object, network: Network) -> None:
+    """Require an optimizer at work on a network.
+
+    Raises
+    ------
+    TypeError
+        If it is no `OptimizerState`.
+    ValueError
+        If it works on another network.
     """
-
-    def __init__(self, network: Network, samples: int) -> None:
-        architecture, dtype = network.architecture, network.dtype
-        self.inputs = Buffer(samples, architecture.input_shape[0], dtype)
-        self.passes: list[Pass] = []
-        buffer = self.inputs
-        for layer in architecture.layers:
-            self.passes.append(layer.bind(buffer, network.parameters, first=not self.passes))
-            buffer = self.passes[-1].outputs
-        self.prediction = buffer.values
-
-        self.targets = zero_targets(architecture, buffer.gradient)
-        self._names = [layer.name for layer in architecture.layers]
-        last = self.passes[-1]
-        self._fused = architecture.fused
-        # A fused loss reads the logits and writes their gradient, past the last activation.
-        self.outputs = last.pre_activation if self._fused else buffer.values
-        self.loss_gradient = last.pre_activation_gradient if self._fused else buffer.gradient
-        self.loss = make_loss(network, self.outputs, self.targets)
-        self.accuracy = make_accuracy(architecture, self.prediction, self.targets)
-
-    def forward(self) -> None:
-        """Fill every pre-activation and activation from `inputs`."""
-        self.forward_outputs()
-        self.forward_prediction()
-
-    def forward_outputs(self) -> None:
-        """Fill everything up to `outputs`: all that training needs."""
-        for layer in self.passes[:-1]:
-            layer.forward()
-        self.passes[-1].forward_pre_activation()
-        if not self._fused:
-            self.passes[-1].forward_activation()
-
-    def forward_prediction(self) -> None:
-        """Fill `prediction` from `outputs`."""
-        if self._fused:
-            self.passes[-1].forward_activation()
-
-    def backward(self) -> None:
-        """Fill every gradient, from the loss back to the first layer's weights."""
-        self.loss.backward(self.loss_gradient)
-        last = self.passes[-1]
-        if not self._fused:
-            last.backward_pre_activation()
-        last.backward_weights()
-        for layer in self.passes[-2::-1]:
-            layer.backward()
-
-    def tensors(self) -> dict[str, Array]:
-        """Return copies of every tensor of the last batch by full name."""
-        found = {
-            f"{name}/{short}": tensor.copy(order="C")
-            for name, layer in zip(self._names, self.passes, strict=True)
-            for short, tensor in layer.tensors().items()
-        }
-        if self._fused:
-            del found[f"{self._names[-1]}/activation_gradient"]
-        return found
-
-
-def zero_targets(architecture: Architecture, like: Array) -> Array:
-    """Make room for targets: of the shape of the outputs, or ``(samples, 1)`` class numbers."""
-    if LOSSES[architecture.loss].sparse:
-        return np.zeros((like.shape[0], 1), np.int64)
-    return np.zeros_like(like)
-
-
-def make_loss(network: Network, outputs: Array, targets: Array) -> Loss:
-    """Make a network's loss on outputs, ``(samples, units)``, that are read at each call."""
-    return LOSSES[network.architecture.loss](
-        outputs,
-        targets,
-        fused=network.architecture.fused,
-        constants=network.constants,
-        conventions=network.architecture.conventions,
-    )
-
-
-def make_accuracy(architecture: Architecture, prediction: Array, targets: Array) -> Accuracy:
-    """Make a network's accuracy on predictions that are read at each call."""
-    return Accuracy(prediction, targets, sparse=LOSSES[architecture.loss].sparse)
+    made = "OptimizerState(SGD(learning_rate=0.1), network.parameters)"
+    if not isinstance(state, OptimizerState):
+        raise TypeError(f"optimizer = {state!r}; expected an OptimizerState, as {made}")
+    if state.parameters is not network.parameters:
+        raise ValueError(
+            f"optimizer: it works on another network's parameters; expected one made as {made}"
+        )

@@ -397,16 +397,28 @@ class OptimizerState:
         self._unrounded: dict[str, Any] = {}
         self._constants: dict[str, Array] = {}
         self._constants = self._rounded(1)
-        scratch = np.zeros((2, min(_PIECE, parameters.size)), self._dtype)
-        starts = range(0, parameters.size, _PIECE)
+        self._cut()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the pieces out of a copy: they are views, which would come apart."""
+        return {name: value for name, value in self.__dict__.items() if name != "_pieces"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._cut()
+
+    def _cut(self) -> None:
+        """Cut the arenas into pieces that fit into the processor's cache."""
+        values, gradients = self.parameters.values, self.parameters.gradients
+        scratch = np.zeros((2, min(_PIECE, len(values))), self._dtype)
         self._pieces = [
             (
-                parameters.values[i : i + _PIECE],
-                parameters.gradients[i : i + _PIECE],
+                values[i : i + _PIECE],
+                gradients[i : i + _PIECE],
                 {name: slot[i : i + _PIECE] for name, slot in self.slots.items()},
-                scratch[:, : parameters.size - i],
+                scratch[:, : len(values) - i],
             )
-            for i in starts
+            for i in range(0, len(values), _PIECE)
         ]
 
     def step(self) -> None:

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from scratchnet.activations import ACTIVATIONS, Scratch
-from scratchnet.network import BatchPlan, Network, make_accuracy, make_loss, zero_targets
+from scratchnet.batch_plan import BatchPlan, make_accuracy, zero_targets
+from scratchnet.network import Network
+from scratchnet.tape import Tape
 from scratchnet.types import Array
 
 _ROOM = 256
@@ -38,16 +40,21 @@ class EpochScore:
         self._gathered = 0
         self._counters: dict[int, _Counter] = {}
         self._loss, self._right = 0.0, 0
+        self._regularized = any(
+            weight.regularizer is not None for weight in network.architecture.weights().values()
+        )
 
     def add(self, plan: BatchPlan) -> None:
         """Count a batch whose `outputs` are filled; leaves its loss ready for `backward`."""
         size = len(plan.targets)
         if 2 * size > self._room:
             plan.forward_prediction()
-            self._loss += plan.loss.forward() * size
+            self._loss += plan.run_loss() * size
             self._right += plan.accuracy.correct()
             return
-        plan.loss.prepare()
+        plan.prepare_loss()
+        if self._regularized:
+            self._loss += plan.run_penalty() * size
         if self._gathered + size > self._room:
             self._count()
         stop = self._gathered + size
@@ -81,16 +88,22 @@ class _Counter:
 
     def __init__(self, network: Network, outputs: Array, targets: Array) -> None:
         architecture = network.architecture
-        self._activation = ACTIVATIONS[
-            architecture.last_activation if architecture.fused else "linear"
-        ]
-        self._outputs = outputs
-        self._prediction = np.zeros_like(outputs)
-        self._scratch = Scratch(outputs)
-        self._loss = make_loss(network, outputs, targets)
-        self._accuracy = make_accuracy(architecture, self._prediction, targets)
+        name = architecture.last_activation if architecture.fused else "linear"
+        prediction, to_prediction = np.zeros_like(outputs), Tape()
+        ACTIVATIONS[name].forward(to_prediction, outputs, prediction, Scratch(outputs))
+        loss = architecture.loss.bind(
+            outputs,
+            targets,
+            np.zeros_like(outputs),
+            fused=architecture.fused,
+            constants=network.constants,
+            conventions=architecture.conventions,
+        )
+        self._value = loss.value
+        self._run = Tape(to_prediction + loss.prepare + loss.forward).compiled()
+        self._accuracy = make_accuracy(architecture, prediction, targets)
 
     def count(self) -> tuple[Any, int]:
         """Return the mean loss and the number of right predictions."""
-        self._activation.forward(self._outputs, self._prediction, self._scratch)
-        return self._loss.forward(), self._accuracy.correct()
+        self._run()
+        return self._value[()], self._accuracy.correct()

@@ -9,7 +9,9 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from scratchnet.network import BatchPlan, Network
+from scratchnet.batch_plan import BatchPlan
+from scratchnet.checks import check_whole_number
+from scratchnet.network import Network, check_state
 from scratchnet.optimizers import OptimizerState
 from scratchnet.score import EpochScore
 from scratchnet.types import Array
@@ -59,12 +61,14 @@ class BatchOrder:
     shuffle_seed: int | None = None
 
     def __post_init__(self) -> None:
-        if self.batch_size is not None and self.batch_size < 1:
-            raise ValueError(f"batch_size = {self.batch_size!r}; expected a positive integer")
-        if self.shuffle_seed is not None and not 0 <= self.shuffle_seed < 2**64:
-            raise ValueError(
-                f"shuffle_seed = {self.shuffle_seed!r}; expected an integer from 0 to 2**64 - 1"
-            )
+        if self.batch_size is not None:
+            check_whole_number("batch_size", self.batch_size, lowest=1)
+        if self.shuffle_seed is not None:
+            check_whole_number("shuffle_seed", self.shuffle_seed, lowest=0)
+            if self.shuffle_seed >= 2**64:
+                raise ValueError(
+                    f"shuffle_seed = {self.shuffle_seed!r}; expected an integer below 2**64"
+                )
 
     @property
     def bounds(self) -> list[tuple[int, int]]:
@@ -105,7 +109,7 @@ def fit(
     network
         Its weights are changed.
     x, y
-        ``(samples, features)`` and targets as the loss takes them.
+        ``(samples, ...)`` and targets as the loss takes them.
     optimizer
         State bound to the network's parameters; it goes on from where it stands.
     epochs
@@ -127,8 +131,8 @@ def fit(
     ValueError
         If shapes do not fit, or epochs is negative.
     """
-    if epochs < 0:
-        raise ValueError(f"epochs = {epochs!r}; expected 0 or more")
+    check_whole_number("epochs", epochs, lowest=0)
+    check_state(optimizer, network)
     inputs = network.check_inputs(x)
     targets = network.check_targets(y, len(inputs))
     order = BatchOrder(len(inputs), batch_size, shuffle_seed)
@@ -141,6 +145,7 @@ def fit(
         for epoch in range(epochs):
             started = perf_counter()
             for plan in batches(epoch):
+                plan.draw_noise(network.seed, optimizer.iterations)
                 plan.forward_outputs()
                 score.add(plan)
                 plan.backward()
@@ -165,8 +170,8 @@ def evaluate(network: Network, x: ArrayLike, y: ArrayLike) -> tuple[float, float
     with np.errstate(over="ignore"):
         np.copyto(plan.inputs.values, inputs)
         np.copyto(plan.targets, network.check_targets(y, len(inputs)))
-        plan.forward()
-        loss = float(plan.loss.forward())
+        plan.infer()
+        loss = float(plan.run_loss())
     return loss, plan.accuracy.correct() / len(inputs)
 
 
@@ -178,13 +183,17 @@ def _validation(
 ) -> tuple[Array, Array] | None:
     if data is None:
         return None
+    if not isinstance(data, tuple | list) or len(data) != 2:
+        raise ValueError("validation_data: expected two entries, (x, y)")
     inputs = network.check_inputs(data[0])
     return inputs, network.check_targets(data[1], len(inputs))
 
 
 def _feed_whole(network: Network, inputs: Array, targets: Array, order: BatchOrder) -> Batches:  # noqa: ARG001
     """Give every epoch the same batch; the data are copied into its buffers once per fit."""
-    plan = BatchPlan(network, len(inputs))
+    plan = BatchPlan(
+        network.architecture, network.parameters, len(inputs), constants=network.constants
+    )
     np.copyto(plan.inputs.values, inputs)
     np.copyto(plan.targets, targets)
     return lambda epoch: iter((plan,))  # noqa: ARG005
@@ -193,7 +202,7 @@ def _feed_whole(network: Network, inputs: Array, targets: Array, order: BatchOrd
 def _feed_batches(network: Network, inputs: Array, targets: Array, order: BatchOrder) -> Batches:
     """Give every epoch its batches, copied into the plan of their size."""
     plans = {stop - start: network.plan(stop - start) for start, stop in order.bounds}
-    rows = {size: np.empty((size, inputs.shape[1]), inputs.dtype) for size in plans}
+    rows = {size: np.empty((size, *inputs.shape[1:]), inputs.dtype) for size in plans}
 
     def in_order(epoch: int) -> Iterator[BatchPlan]:  # noqa: ARG001
         for start, stop in order.bounds:

@@ -56,11 +56,11 @@ def make_batch():
         random = np.random.RandomState(seed)
         x = random.randn(samples, *architecture.input_shape).astype(dtype)
         units = architecture.units
-        if architecture.loss == "sparse_categorical_crossentropy":
+        if architecture.loss.name == "sparse_categorical_crossentropy":
             return x, random.randint(0, units, (samples, 1))
-        if architecture.loss == "categorical_crossentropy":
+        if architecture.loss.name == "categorical_crossentropy":
             return x, np.eye(units, dtype=dtype)[random.randint(0, units, samples)]
-        if architecture.loss == "binary_crossentropy":
+        if architecture.loss.name == "binary_crossentropy":
             return x, random.randint(0, 2, (samples, units)).astype(dtype)
         return x, random.randn(samples, units).astype(dtype)
 

@@ -211,11 +211,11 @@ def _draw(case: Case, random: np.random.RandomState) -> Point:
     }
     x = random.standard_normal((samples, architecture.input_shape[0]))
     units = architecture.units
-    if "categorical" in architecture.loss:
+    if "categorical" in architecture.loss.name:
         classes = (np.arange(samples) + random.randint(units)) % units
         classes = random.permutation(classes)[:, None]
-        y = classes if "sparse" in architecture.loss else np.eye(units)[classes[:, 0]]
-    elif architecture.loss == "binary_crossentropy":
+        y = classes if "sparse" in architecture.loss.name else np.eye(units)[classes[:, 0]]
+    elif architecture.loss.name == "binary_crossentropy":
         labels = np.arange(samples * units) + random.randint(2)
         y = random.permutation(labels % 2).reshape(samples, units).astype(np.float64)
     else:

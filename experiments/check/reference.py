@@ -135,7 +135,7 @@ def _with_loss(architecture: Architecture, trace: StepTrace, point: Point, dtype
     tensors = dict(trace.tensors)
     tensors[LOSS] = np.asarray(trace.loss, dtype)
     prediction = tensors[f"{architecture.layers[-1].name}/activation"]
-    sparse = "sparse" in architecture.loss
+    sparse = "sparse" in architecture.loss.name
     correct = correct_predictions(prediction, point.y, sparse=sparse)
     tensors[ACCURACY] = np.asarray(correct / len(point.y), dtype)
     return tensors

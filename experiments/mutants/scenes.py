@@ -68,7 +68,7 @@ class Scene:
         )
 
     def _targets(self, random: np.random.RandomState) -> Array:
-        units, loss = self.architecture.units, self.architecture.loss
+        units, loss = self.architecture.units, self.architecture.loss.name
         classes: Array = random.permutation(np.arange(self.samples) % units)
         if loss == "sparse_categorical_crossentropy":
             return classes[:, None]

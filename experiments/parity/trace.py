@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from scratchnet.network import Network, StepTrace
 from scratchnet.optimizers import Optimizer, OptimizerState
+from scratchnet.tape import Tape
 from scratchnet.types import Array
 
 
@@ -24,8 +25,9 @@ class Snapshot:
     slots
         The optimizer's slots by full name, as ``dense_1/kernel_momentum``; may be empty.
     x, y
-        The batch: ``(samples, features)`` and ``(samples, units)``, or ``(samples, 1)`` class
-        numbers.
+        The batch: ``(samples, ...)`` and ``(samples, units)``, or ``(samples, 1)`` class numbers.
+    noise
+        What random layers use in this step, by layer name, see `scratchnet.noise.draw_noise`.
     """
 
     step: int
@@ -33,6 +35,7 @@ class Snapshot:
     slots: dict[str, Array]
     x: Array
     y: Array
+    noise: dict[str, Array] = field(default_factory=dict)
 
 
 def local_trace(
@@ -62,25 +65,29 @@ def local_trace(
         buffer[...] = twin.tensors[name]
 
     plan = network.plan(len(snapshot.x))
-    layers = list(zip(network.architecture.layers, plan.passes, strict=True))
+
+    def walk(tape: Tape) -> None:
+        for op in tape:
+            op.run()
+            if op.tensor:
+                swap(op.tensor, plan.tensors[op.tensor])
+
     with np.errstate(all="ignore"):
         plan.inputs.values[...] = network.check_inputs(snapshot.x)
         plan.targets[...] = network.check_targets(snapshot.y, len(snapshot.x))
-        for layer, run in layers:
-            run.forward_pre_activation()
-            swap(f"{layer.name}/pre_activation", run.pre_activation)
-            run.forward_activation()
-            swap(f"{layer.name}/activation", run.outputs.values)
-        loss = float(plan.loss.forward())
-        plan.loss.backward(plan.loss_gradient)
-        for layer, run in reversed(layers):
-            if plan.loss_gradient is not run.pre_activation_gradient:
-                swap(f"{layer.name}/activation_gradient", run.outputs.gradient)
-                run.backward_pre_activation()
-            swap(f"{layer.name}/pre_activation_gradient", run.pre_activation_gradient)
-            run.backward_weights()
-        for name in network.parameters.shapes:
+        plan.set_noise(snapshot.noise)
+        walk(plan.forward_tape)
+        walk(plan.prediction_tape)
+        loss = float(plan.run_loss())
+        walk(plan.loss_tape)
+        walk(plan.backward_tape)
+        for name in network.parameters.trained:
             swap(f"{name}_gradient", network.parameters.gradient(name))
+        found |= {
+            f"{name}_updated": network.parameters[name].copy()
+            for name in network.parameters.shapes
+            if name not in network.parameters.trained
+        }
         if state is not None:
             found |= updated_tensors(network, state)
     return StepTrace(loss, found)
@@ -105,7 +112,7 @@ def restore(network: Network, state: OptimizerState | None, snapshot: Snapshot) 
     for slot, flat in state.slots.items():
         pieces = [
             np.ravel(snapshot.slots.get(f"{name}_{slot}", np.zeros(shape)))
-            for name, shape in network.parameters.shapes.items()
+            for name, shape in network.parameters.trained.items()
         ]
         flat[...] = np.concatenate(pieces)
 
@@ -122,7 +129,11 @@ def named_slots(network: Network, state: OptimizerState) -> dict[str, Array]:
 def updated_tensors(network: Network, state: OptimizerState) -> dict[str, Array]:
     """Update once from the gradients in the arena; return new weights and slots by full name."""
     state.step()
-    updated = {f"{name}_updated": value for name, value in network.weights.items()}
+    updated = {
+        f"{name}_updated": value
+        for name, value in network.weights.items()
+        if name in network.parameters.trained
+    }
     return updated | named_slots(network, state)
 
 

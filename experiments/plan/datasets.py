@@ -208,7 +208,7 @@ def shape_targets(labels: Array, architecture: Architecture) -> Array:
         Class numbers ``(samples, 1)`` int64 for a sparse loss; 0 or 1 ``(samples, 1)`` float64
         for one unit; otherwise one-hot rows ``(samples, units)`` float64.
     """
-    if LOSSES[architecture.loss].sparse:
+    if architecture.loss.sparse:
         return labels.reshape(-1, 1).astype(np.int64)
     if architecture.units == 1:
         return labels.reshape(-1, 1).astype(np.float64)

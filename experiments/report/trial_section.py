@@ -149,7 +149,7 @@ def make_part(
 
 def loss_unit(trial: Trial) -> str:
     """Return the unit of a trial's loss: cross-entropies use natural logarithms."""
-    return "nats" if trial.architecture.loss.endswith("crossentropy") else "squared units"
+    return "nats" if trial.architecture.loss.name.endswith("crossentropy") else "squared units"
 
 
 def rerun_command(trial: Trial, folder: Path) -> str:

@@ -181,7 +181,7 @@ def hash_order(order: BatchOrder, epochs: int) -> str:
 
 def loss_path(architecture: Architecture) -> str:
     """Return by which path scratchnet computes the loss, in the words of `TwinSettings`."""
-    if not architecture.loss.endswith("crossentropy"):
+    if not architecture.loss.name.endswith("crossentropy"):
         return "plain"
     return "fused" if architecture.fused else "clipped"
 

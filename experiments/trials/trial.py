@@ -230,7 +230,7 @@ def load_data(trial: Trial) -> TrialData:
 
     def targets(labels: Array) -> Array:
         shaped = shape_targets(labels, trial.architecture)
-        return shaped if LOSSES[trial.architecture.loss].sparse else shaped.astype(trial.dtype)
+        return shaped if trial.architecture.loss.sparse else shaped.astype(trial.dtype)
 
     return TrialData(
         x_train=dataset.x_train.astype(trial.dtype),

@@ -3,9 +3,11 @@
 A module per backend; only that of the active one is imported. Each has two functions:
 
 ``differentiator(model, loss)``
-    A function of one batch, ``(x, y) -> loss, tensors, gradients``, in NumPy arrays by full name:
-    the model's outputs where it returns them by name, and the gradients of those and of the
-    weights. An output that the loss does not depend on has none. ``loss(y, outputs)`` is a scalar.
+    A function of one batch, ``(x, y, noise) -> loss, tensors, gradients``, in NumPy arrays by full
+    name: the model's outputs where it returns them by name, and the gradients of those and of the
+    trained weights. An output that the loss does not depend on has none. ``loss(y, outputs)`` is a
+    scalar, to which the penalties of regularizers are added; `noise` are the model's further
+    inputs. What training changes in weights that are not trained is left in the model.
 ``compile_epochs(...)``
     A function that trains whole epochs, see `keras_baseline.training.train`.
 """
@@ -15,7 +17,14 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from collections.abc import Callable
+
 import keras
+
+from scratchnet.types import Array
+
+NoiseSource = Callable[[int, int], list[Array]]
+"""``(number of updates made before, samples)`` -> what random layers are given in that step."""
 
 
 class NotANumberError(ArithmeticError):

@@ -9,19 +9,22 @@ import keras
 import numpy as np
 import torch
 
-from keras_baseline.backends import NotANumberError
-from keras_baseline.weights import variables
+from keras_baseline.backends import NoiseSource, NotANumberError
+from keras_baseline.weights import trained
 from scratchnet.training import BatchOrder
 from scratchnet.types import Array
 
 
 def differentiator(
     model: Any, loss: Callable[[Array, Any], Any]
-) -> Callable[[Array, Array], tuple[float, dict[str, Array], dict[str, Array]]]:
+) -> Callable[[Array, Array, list[Array]], tuple[float, dict[str, Array], dict[str, Array]]]:
     """Return a function that differentiates by autograd."""
 
-    def differentiate(x: Array, y: Array) -> tuple[float, dict[str, Array], dict[str, Array]]:
-        outputs = model(torch.tensor(x), training=True)
+    def differentiate(
+        x: Array, y: Array, noise: list[Array]
+    ) -> tuple[float, dict[str, Array], dict[str, Array]]:
+        inputs = [torch.tensor(given) for given in (x, *noise)]
+        outputs = model(inputs if noise else inputs[0], training=True)
         tensors = outputs if isinstance(outputs, dict) else {}
         try:
             value = loss(y, outputs)
@@ -30,7 +33,9 @@ def differentiator(
             if any(bool(torch.isnan(tensor).any()) for tensor in tensors.values() or [outputs]):
                 raise NotANumberError(f"Keras on torch: {error}") from error
             raise
-        weights = {name: variable.value for name, variable in variables(model).items()}
+        for penalty in model.losses:
+            value = value + penalty
+        weights = {name: variable.value for name, variable in trained(model).items()}
         sources = {**tensors, **weights}
         found = torch.autograd.grad(value, list(sources.values()), allow_unused=True)
         return (
@@ -54,6 +59,7 @@ def compile_epochs(
     training: tuple[Any, Any],
     validation: tuple[Any, Any],
     order: BatchOrder,
+    noise: NoiseSource | None = None,
 ) -> Callable[[Array], Array]:
     """Return a function from sample orders to rows of the history; nothing is compiled."""
     inputs, targets = training
@@ -63,9 +69,30 @@ def compile_epochs(
     weights = model.trainable_variables
     samples, batch_size = order.samples, order.batch_size or order.samples
 
+    steps = 0
+
+    def total_loss(batch_targets: Any, prediction: Any) -> Any:
+        value = loss(batch_targets, prediction)
+        for penalty in model.losses:
+            value = value + penalty
+        return value
+
+    def predict() -> Any:
+        if noise is None:
+            return model(val_inputs, training=False)
+        # In inference random layers ignore what they are given.
+        ignored = [torch.tensor(n, dtype=inputs.dtype) for n in noise(0, len(val_inputs))]
+        return model([val_inputs, *ignored], training=False)
+
     def train_step(chosen: Any) -> None:
-        prediction = model(inputs[chosen], training=True)
-        value = loss(targets[chosen], prediction)
+        nonlocal steps
+        batch = inputs[chosen]
+        if noise is not None:
+            given = [torch.tensor(n, dtype=inputs.dtype) for n in noise(steps, len(chosen))]
+            batch = [batch, *given]
+        steps += 1
+        prediction = model(batch, training=True)
+        value = total_loss(targets[chosen], prediction)
         gradients = torch.autograd.grad(value, [variable.value for variable in weights])
         with torch.no_grad():
             optimizer.apply(gradients, weights)
@@ -82,9 +109,9 @@ def compile_epochs(
             trained = (mean_loss.result(), accuracy.result())
             with torch.no_grad():
                 accuracy.reset_state()
-                prediction = model(val_inputs, training=False)
+                prediction = predict()
                 accuracy.update_state(val_targets, prediction)
-                validated = (loss(val_targets, prediction), accuracy.result())
+                validated = (total_loss(val_targets, prediction), accuracy.result())
             rows.append([float(value) for value in (*trained, *validated)])
         return np.array(rows, dtype)
 

@@ -22,7 +22,7 @@ class KerasImplementation(Implementation):
         name = type(task.optimizer).__name__
         self.model.compile(
             optimizer=getattr(keras.optimizers, name)(**vars(task.optimizer)),
-            loss=task.architecture.loss,
+            loss=task.architecture.loss.name,
             **compile_options,
         )
 

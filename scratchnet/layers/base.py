@@ -1,134 +1,167 @@
-"""What every layer is: a frozen description, and a pass that runs it for one batch size."""
+"""What every layer is: a frozen description, and the ops that run it for one batch size."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
 
-from scratchnet.parameters import Parameters
+from scratchnet.buffer import Buffer
+from scratchnet.errors import ArchitectureError
+from scratchnet.initializers import Initializer
+from scratchnet.regularizers import Regularizer
+from scratchnet.tape import Tape
 from scratchnet.types import Array
 
+if TYPE_CHECKING:
+    from scratchnet.batch_plan import BatchPlan
+    from scratchnet.parameters import Parameters
 
-class Buffer:
-    """Memory for the values that one layer hands to the next, for one batch size.
 
-    The values are ``(samples, units)``, followed in `with_ones` by a column of ones, which lets
-    a bias ride in the matrix product as one more row of the kernel. The memory is in Fortran
-    order: the column of ones then lies behind the values and leaves them contiguous.
-
-    Parameters
-    ----------
-    samples, units
-        Shape of the values.
-    dtype
-        Of the values.
+@dataclass(frozen=True)
+class Weight:
+    """One weight of a layer.
 
     Attributes
     ----------
-    values
-        ``(samples, units)``.
-    with_ones
-        ``(samples, units + 1)``; the same memory and the column of ones.
-    gradient
-        ``(samples, units)``: gradient of the loss with respect to the values.
+    shape
+        In Keras's layout.
+    initializer
+        A name in `scratchnet.initializers.INITIALIZERS`, or a function of a random state and the
+        shape.
+    trainable
+        Whether an optimizer changes it. The moving statistics of a batch normalization are not
+        trainable: the layer changes them itself.
+    regularizer
+        What its size adds to the loss, if anything.
     """
 
-    def __init__(self, samples: int, units: int, dtype: DTypeLike) -> None:
-        self.with_ones: Array = np.ones((samples, units + 1), dtype, order="F")
-        self.values: Array = self.with_ones[:, :-1]
-        self.gradient: Array = np.zeros((samples, units), dtype, order="F")
+    shape: tuple[int, ...]
+    initializer: str | Initializer
+    trainable: bool = True
+    regularizer: Regularizer | None = None
 
 
-class Pass(ABC):
-    """Forward and backward of one layer for one batch size; nothing is allocated in either.
-
-    Each direction has two halves, so that a comparison can look, and step in, between them.
+@dataclass(frozen=True, eq=False)
+class Pass:
+    """A layer at work on the buffers of one batch size.
 
     Attributes
     ----------
     outputs
-        Where `forward` leaves the layer's values, and where `backward` finds their gradient.
-    pre_activation, pre_activation_gradient
-        ``z`` and ``dz``, ``(samples, units)``.
+        Where `training` and `inference` leave the layer's values, and where `backward` finds
+        their gradient.
+    training
+        Forward as in training.
+    backward
+        From the gradient of the outputs to those of weights and inputs; and what else a training
+        step changes, such as moving statistics.
+    inference
+        Forward as in prediction; None where that is the same as in training.
+    tensors
+        The named tensors that the ops leave, ``(samples, ..., channels)`` each, without the
+        outputs, which every layer has as ``activation`` and ``activation_gradient``.
+    logits
+        What the layer's activation is computed from, and where its gradient goes: for a loss that
+        works on logits. None where the layer has no activation. An op that fills it is named
+        ``pre_activation``, and one that fills its gradient ``pre_activation_gradient``; where no op
+        does, they are the layer's inputs.
     """
 
     outputs: Buffer
-    pre_activation: Array
-    pre_activation_gradient: Array
-
-    def forward(self) -> None:
-        """Compute the outputs from the inputs."""
-        self.forward_pre_activation()
-        self.forward_activation()
-
-    def backward(self) -> None:
-        """Compute the gradients of weights and inputs from that of the outputs."""
-        self.backward_pre_activation()
-        self.backward_weights()
-
-    @abstractmethod
-    def forward_pre_activation(self) -> None:
-        """Compute ``z`` from the inputs."""
-
-    @abstractmethod
-    def forward_activation(self) -> None:
-        """Compute the outputs from ``z``."""
-
-    @abstractmethod
-    def backward_pre_activation(self) -> None:
-        """Compute ``dz`` from the gradient of the outputs."""
-
-    @abstractmethod
-    def backward_weights(self) -> None:
-        """Compute the gradients of weights and inputs from ``dz``."""
-
-    def tensors(self) -> dict[str, Array]:
-        """Return views of everything computed for the last batch, by name."""
-        return {
-            "pre_activation": self.pre_activation,
-            "activation": self.outputs.values,
-            "activation_gradient": self.outputs.gradient,
-            "pre_activation_gradient": self.pre_activation_gradient,
-        }
+    training: Tape
+    backward: Tape
+    inference: Tape | None = None
+    tensors: Mapping[str, Array] = field(default_factory=dict)
+    logits: tuple[Array, Array] | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
 class Layer(ABC):
-    """Description of a layer; subclasses are frozen dataclasses.
+    """Description of a layer; subclasses are frozen dataclasses with fields as Keras names them.
+
+    Parameters
+    ----------
+    name
+        Unique in its architecture; prefix of its weights' names. Empty for an automatic name, as
+        ``dense_1``.
+    inputs
+        Names of the layers whose outputs it takes, ``"input"`` being the network's input. Empty:
+        the layer before it.
 
     Attributes
     ----------
     kind
         The layer's ``type`` in a dict or TOML, and the stem of its automatic name.
-    name
-        Unique in its architecture; prefix of its weights' names.
+    needs_noise
+        Whether it draws random numbers in training.
     """
 
     kind: ClassVar[str]
-    name: str
+    needs_noise: ClassVar[bool] = False
 
-    @abstractmethod
-    def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Return the shape of one output sample.
+    name: str = ""
+    inputs: tuple[str, ...] = ()
+
+    def check_inputs(self, count: int) -> None:
+        """Require a number of inputs.
 
         Raises
         ------
         ArchitectureError
-            If the layer cannot take such an input.
+            If the layer cannot take so many.
+        """
+        if count != 1:
+            raise ArchitectureError(f"inputs = {list(self.inputs)}; {self.kind} takes one input")
+
+    @abstractmethod
+    def output_shape(self, *shapes: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of one output sample from those of the inputs.
+
+        Raises
+        ------
+        ArchitectureError
+            If the layer cannot take such inputs.
+        """
+
+    def weights(self, *shapes: tuple[int, ...]) -> dict[str, Weight]:  # noqa: ARG002
+        """Return each weight by its short name, in Keras's order."""
+        return {}
+
+    def activation_name(self) -> str:
+        """Return the activation that makes its outputs; ``"linear"`` where there is none."""
+        return "linear"
+
+    def check_values(self, values: Array) -> None:  # noqa: B027 - most layers take any numbers
+        """Check inputs of the network that this layer reads.
+
+        Raises
+        ------
+        ValueError
+            If it cannot take such values.
         """
 
     @abstractmethod
-    def weight_shapes(self, input_shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
-        """Return the shape of each weight by its short name, in Keras's order."""
+    def bind(self, inputs: tuple[Buffer, ...], parameters: Parameters, plan: BatchPlan) -> Pass:
+        """Make the ops that read `inputs`.
 
-    @abstractmethod
-    def initial_weights(
-        self, input_shape: tuple[int, ...], random: np.random.RandomState
-    ) -> dict[str, NDArray[np.float64]]:
-        """Draw the initial weights by short name."""
+        Parameters
+        ----------
+        inputs
+            What the layer reads.
+        parameters
+            Where its weights and their gradients are, under full names.
+        plan
+            Makes the outputs (`BatchPlan.outputs_of`) and draws noise (`BatchPlan.noise`).
+        """
 
-    @abstractmethod
-    def bind(self, inputs: Buffer, parameters: Parameters, first: bool) -> Pass:
-        """Make the pass that reads `inputs`; the `first` layer computes no input gradient."""
+    def noise_shape(self, *shapes: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of one sample of the noise, for layers that `needs_noise`."""
+        return shapes[0]
+
+    def draw_noise(self, random: np.random.RandomState, shape: tuple[int, ...]) -> Array:
+        """Draw the noise of one training step, ``(samples, *noise_shape)``."""
+        raise NotImplementedError

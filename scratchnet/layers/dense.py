@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from scratchnet.activations import ACTIVATIONS, Scratch
-from scratchnet.errors import ArchitectureError, check_choice
+from scratchnet.buffer import Buffer, as_matrix
+from scratchnet.errors import ArchitectureError, check_boolean, check_choice, check_positive
 from scratchnet.initializers import INITIALIZERS
-from scratchnet.layers.base import Buffer, Layer, Pass
-from scratchnet.parameters import Parameters
+from scratchnet.layers.base import Layer, Pass, Weight
+from scratchnet.regularizers import Regularizer, as_regularizer
+from scratchnet.tape import Tape
+
+if TYPE_CHECKING:
+    from scratchnet.batch_plan import BatchPlan
+    from scratchnet.parameters import Parameters
 
 
 @dataclass(frozen=True)
 class Dense(Layer):
     """Fully connected layer: ``a = activation(x @ kernel + bias)`` (``keras.layers.Dense``).
+
+    It works on the last axis; all others count as positions.
 
     Parameters
     ----------
@@ -29,8 +36,10 @@ class Dense(Layer):
         Whether to add a bias.
     kernel_initializer, bias_initializer
         Names in `scratchnet.initializers.INITIALIZERS`.
-    name
-        Empty for an automatic name, ``dense_1``, ``dense_2`` ...
+    kernel_regularizer
+        A regularizer, or its table as ``{"name": "l2", "l2": 0.01}``.
+    name, inputs
+        See `scratchnet.layers.Layer`.
 
     Raises
     ------
@@ -45,101 +54,74 @@ class Dense(Layer):
     use_bias: bool = True
     kernel_initializer: str = "glorot_uniform"
     bias_initializer: str = "zeros"
-    name: str = ""
+    kernel_regularizer: Regularizer | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.units, bool) or not isinstance(self.units, int) or self.units < 1:
-            raise ArchitectureError(f"units = {self.units!r}; expected a positive integer")
-        if not isinstance(self.use_bias, bool):
-            raise ArchitectureError(f"use_bias = {self.use_bias!r}; expected true or false")
+        check_positive("units", self.units)
+        check_boolean("use_bias", self.use_bias)
         check_choice("activation", self.activation, ACTIVATIONS)
         check_choice("kernel_initializer", self.kernel_initializer, INITIALIZERS)
         check_choice("bias_initializer", self.bias_initializer, INITIALIZERS)
+        regularizer = as_regularizer("kernel_regularizer", self.kernel_regularizer)
+        object.__setattr__(self, "kernel_regularizer", regularizer)
 
-    def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Return ``(units,)``."""
-        if len(input_shape) != 1:
-            raise ArchitectureError(f"input shape {input_shape}; dense expects (features,)")
-        return (self.units,)
+    def output_shape(self, *shapes: tuple[int, ...]) -> tuple[int, ...]:
+        """Return ``(..., units)``."""
+        return (*shapes[0][:-1], self.units)
 
-    def weight_shapes(self, input_shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+    def weights(self, *shapes: tuple[int, ...]) -> dict[str, Weight]:
         """Return kernel ``(features, units)`` and bias ``(units,)``."""
-        shapes: dict[str, tuple[int, ...]] = {"kernel": (input_shape[0], self.units)}
-        if self.use_bias:
-            shapes["bias"] = (self.units,)
-        return shapes
-
-    def initial_weights(
-        self, input_shape: tuple[int, ...], random: np.random.RandomState
-    ) -> dict[str, NDArray[np.float64]]:
-        """Draw kernel, then bias."""
-        initializers = {"kernel": self.kernel_initializer, "bias": self.bias_initializer}
-        return {
-            name: INITIALIZERS[initializers[name]](random, shape)
-            for name, shape in self.weight_shapes(input_shape).items()
-        }
-
-    def bind(self, inputs: Buffer, parameters: Parameters, first: bool) -> DensePass:
-        """Make the pass over `inputs`."""
-        return DensePass(self, inputs, parameters, first)
-
-
-class DensePass(Pass):
-    """Forward and backward of `Dense`.
-
-    With ``x`` the inputs, and the bias as the last row of the kernel against a column of ones
-    behind ``x``::
-
-        forward    z = x @ kernel + bias          a = activation(z)
-        backward   dz = da * activation'(z)
-                   dkernel = x.T @ dz             dbias = sum of dz over samples
-                   dx = dz @ kernel.T
-    """
-
-    def __init__(self, layer: Dense, inputs: Buffer, parameters: Parameters, first: bool) -> None:
-        samples, features = inputs.values.shape
-        self.activation = ACTIVATIONS[layer.activation]
-        self.inputs = inputs
-        self.outputs = Buffer(samples, layer.units, parameters.values.dtype)
-        self.pre_activation = np.zeros_like(self.outputs.gradient)
-        self.pre_activation_gradient = np.zeros_like(self.outputs.gradient)
-        self._scratch = Scratch(self.pre_activation)
-        self._first = first
-
-        names = [f"{layer.name}/{short}" for short in layer.weight_shapes((features,))]
-        values, gradients = parameters.block(names)
-        # Kernel and bias are neighbours in the arena, so together they are the taller kernel.
-        weights = values.reshape(features + layer.use_bias, layer.units)
-        self._weights_gradient = gradients.reshape(weights.shape)
-        self._kernel = weights[:features]
-        # Buffers are in Fortran order, so their transposes, samples in columns as in the article,
-        # are what np.dot can write to; and np.dot costs half of what np.matmul does to call.
-        self._weights_T = weights.T
-        self._x_T = (inputs.with_ones if layer.use_bias else inputs.values).T
-        self._z_T = self.pre_activation.T
-        self._dz_T = self.pre_activation_gradient.T
-        self._dx_T = inputs.gradient.T
-
-    def forward_pre_activation(self) -> None:
-        """Compute ``z`` from ``x``."""
-        np.dot(self._weights_T, self._x_T, out=self._z_T)
-
-    def forward_activation(self) -> None:
-        """Compute ``a`` from ``z``."""
-        self.activation.forward(self.pre_activation, self.outputs.values, self._scratch)
-
-    def backward_pre_activation(self) -> None:
-        """Compute ``dz`` from ``da``."""
-        self.activation.backward(
-            self.pre_activation,
-            self.outputs.values,
-            self.outputs.gradient,
-            self.pre_activation_gradient,
-            self._scratch,
+        kernel = Weight(
+            (shapes[0][-1], self.units),
+            self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
         )
+        bias = Weight((self.units,), self.bias_initializer)
+        return {"kernel": kernel, "bias": bias} if self.use_bias else {"kernel": kernel}
 
-    def backward_weights(self) -> None:
-        """Compute the gradients of weights and inputs from ``dz``."""
-        np.dot(self._x_T, self.pre_activation_gradient, out=self._weights_gradient)
-        if not self._first:
-            np.dot(self._kernel, self._dz_T, out=self._dx_T)
+    def activation_name(self) -> str:
+        """Return `activation`."""
+        return self.activation
+
+    def bind(self, inputs: tuple[Buffer, ...], parameters: Parameters, plan: BatchPlan) -> Pass:
+        """Make the ops over the inputs.
+
+        With ``x`` the inputs, and the bias as the last row of the kernel against a row of ones
+        below ``x``, whose samples are in columns as in the article::
+
+            forward    z = kernel.T @ x + bias       a = activation(z)
+            backward   dz = da * activation'(z)
+                       dkernel = x @ dz.T            dbias = sum of dz over samples
+                       dx = kernel @ dz
+        """
+        [source] = inputs
+        outputs = plan.outputs_of(self)
+        pre_activation = Buffer(plan.samples, outputs.values.shape[1:], outputs.values.dtype)
+        # Kernel and bias are neighbours in the arena, so together they are the taller kernel.
+        names = ["kernel", "bias"] if self.use_bias else ["kernel"]
+        values, gradients = parameters.block([f"{self.name}/{name}" for name in names])
+        weights = values.reshape(-1, self.units)
+        dweights = gradients.reshape(-1, self.units)
+        x = source.matrix_with_ones if self.use_bias else source.matrix
+        z, a, da, dz = pre_activation, outputs.values, outputs.gradient, pre_activation.gradient
+        dx = source.claim_gradient()
+        scratch, activation = Scratch(dz), ACTIVATIONS[self.activation]
+
+        forward, backward = Tape(), Tape()
+        # np.dot costs half of what np.matmul does to call.
+        forward.add(np.dot, weights.T, x, out=z.matrix, tensor="pre_activation")
+        activation.forward(forward, z.values, a, scratch)
+
+        activation.backward(backward, z.values, a, da, dz, scratch)
+        backward.name_last("pre_activation_gradient")
+        backward.add(np.dot, x, z.gradient_matrix.T, out=dweights)
+        if dx is not None:
+            kernel = weights[: len(source.matrix)]
+            backward.add(np.dot, kernel, z.gradient_matrix, out=as_matrix(dx), tensor="input")
+        return Pass(
+            outputs,
+            forward,
+            backward,
+            tensors={"pre_activation": z.values, "pre_activation_gradient": dz},
+            logits=(z.values, dz),
+        )

@@ -84,7 +84,7 @@ def test_article_list_gives_its_network():
     assert [layer.activation for layer in architecture.layers] == ["relu"] * 4 + ["sigmoid"]
     assert {layer.kernel_initializer for layer in architecture.layers} == {"article"}
     assert {layer.bias_initializer for layer in architecture.layers} == {"article"}
-    assert architecture.loss == "binary_crossentropy"
+    assert architecture.loss.name == "binary_crossentropy"
 
 
 @pytest.mark.parametrize(

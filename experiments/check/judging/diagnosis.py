@@ -231,7 +231,7 @@ def _suspects(verdict: CaseVerdict, first: TensorVerdict) -> Iterator[_Suspect]:
     names = [layer.name for layer in dense_layers(architecture)]
     layer = names.index(first.layer) if first.layer in names else None
     for mistake in chain(forward_mistakes(), backward_mistakes(), update_mistakes()):
-        if mistake.losses and architecture.loss not in mistake.losses:
+        if mistake.losses and architecture.loss.name not in mistake.losses:
             continue
         if not _may_show_first(mistake, first):
             continue

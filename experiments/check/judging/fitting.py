@@ -139,7 +139,7 @@ def _epsilon(verdict: CaseVerdict, first: TensorVerdict) -> Diagnosis | None:
         place = "loss_gradient"
     else:
         return None
-    if verdict.observation.case.architecture.loss == "mean_squared_error":
+    if verdict.observation.case.architecture.loss.name == "mean_squared_error":
         return None
     code = "epsilon_in_log" if place == "loss" else "epsilon_in_gradient"
     for both in (True, False):

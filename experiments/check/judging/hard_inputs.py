@@ -67,7 +67,7 @@ def remarks_on(verdict: CaseVerdict, *, ordinary: bool) -> dict[str, str]:
     # Beside the largest gradient, what is lost of a tiny one is nothing: 1 - p of 1e-27, say.
     least = LARGEST_GUARD * max((t.scale for t in every), default=0.0)
     gradients = [t for t in every if t in divergent and not t.max_abs <= least]
-    rows = case.architecture.loss != "binary_crossentropy"
+    rows = case.architecture.loss.name != "binary_crossentropy"
     # One remark for all hard inputs that bring the same trouble.
     kind = "classes" if rows else "binary"
     if prediction is not None and not _finite(prediction):

@@ -47,7 +47,7 @@ def _guarded(
     verdict: CaseVerdict, divergent: dict[str, TensorVerdict], remarks: dict[str, str]
 ) -> set[str]:
     """Return the tensors that a small epsilon beside the probabilities explains."""
-    if verdict.observation.case.architecture.loss == "mean_squared_error":
+    if verdict.observation.case.architecture.loss.name == "mean_squared_error":
         return set()
     losses = [t for t in divergent.values() if t.name == LOSS]
     others = [t for t in divergent.values() if t.name not in (LOSS, ACCURACY)]

@@ -71,7 +71,7 @@ class Replay:
         count = len(self._layers)
         self._start = case, point
         exact = point.rounded(np.longdouble)
-        self.loss_name = case.architecture.loss
+        self.loss_name = case.architecture.loss.name
         self.x, self.y = exact.x, exact.y
         if "sparse" in self.loss_name:
             self.y = np.eye(case.architecture.units, dtype=np.longdouble)[exact.y[:, 0]]

@@ -36,7 +36,7 @@ may not: the bound of such an element is infinite, and so are those that depend 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -417,6 +417,17 @@ def select(mask: Array, where_true: Bounded, where_false: Bounded) -> Bounded:
         np.where(mask, where_true.branch, where_false.branch),
         np.where(mask, where_true.expected, where_false.expected),
         where_true.precision,
+    )
+
+
+def stack(parts: Sequence[Bounded]) -> Bounded:
+    """Return arrays of one shape as one, along a new first axis."""
+    return Bounded(
+        np.stack([part.value for part in parts]),
+        np.stack([part.error for part in parts]),
+        np.stack([part.branch for part in parts]),
+        np.stack([part.expected for part in parts]),
+        parts[0].precision,
     )
 
 

@@ -6,8 +6,8 @@ from functools import partial
 
 import numpy as np
 
-from experiments.parity.exact.formulas import BACKWARD, FORWARD, LOSS
-from experiments.parity.exact.formulas.losses import clip_bounds
+from experiments.parity.exact.formulas import BACKWARD, FORWARD
+from experiments.parity.exact.formulas.losses import clip_bounds, loss_formula
 from experiments.parity.exact.rounding import Bounded
 from experiments.parity.mistakes.forward import EPSILONS
 from experiments.parity.mistakes.scene import Scene, Variants, variant
@@ -25,7 +25,7 @@ def _binary(p: Bounded, y: Bounded, log_p: Bounded, log_other: Bounded) -> Bound
 
 def loss(scene: Scene) -> Variants:
     """Yield mistakes in the mean loss."""
-    name, p, y, right = scene.architecture.loss, _prediction(scene), scene.targets, scene.right
+    name, p, y, right = scene.architecture.loss.name, _prediction(scene), scene.targets, scene.right
     size = p.value.size
     number = scene.precision.rounded
     if name == "mean_squared_error":
@@ -83,13 +83,13 @@ def _categorical(y: Bounded, p: Bounded, samples: int) -> Bounded:
 def gradient(scene: Scene) -> Variants:
     """Yield mistakes in the gradient of the last activation, where it is not fused."""
     p, y, right = _prediction(scene), scene.targets, scene.right
-    n = right.value.size if "categorical" not in scene.architecture.loss else scene.samples
-    if scene.architecture.loss == "mean_squared_error":
+    n = right.value.size if "categorical" not in scene.architecture.loss.name else scene.samples
+    if scene.architecture.loss.name == "mean_squared_error":
         yield variant("targets_missing", lambda: 2 * p / n)
         return
     yield variant("difference_only", lambda: (p - y) / n)
     yield variant("targets_missing", lambda: p / n)
-    if scene.architecture.loss == "binary_crossentropy":
+    if scene.architecture.loss.name == "binary_crossentropy":
         yield variant("clip_ignored", lambda: ((1 - y) / (1 - p) - y / p) / n)
         yield variant("clip_ignored", lambda: _through_clipped(p, y, n))
         yield variant("negative_term_missing", lambda: -(y / p) / n)
@@ -120,7 +120,7 @@ def shifted_classes(y: Bounded) -> list[tuple[int, Bounded]]:
 def _with_targets(scene: Scene, y: Bounded, part: int) -> Bounded:
     fused = scene.architecture.fused
     output = scene.of("pre_activation" if fused else "activation", len(scene.layers) - 1)
-    formula = LOSS[scene.architecture.loss, fused]
+    formula = loss_formula(scene.architecture.loss, fused)
     return formula(output, y, scene.architecture.conventions)[part]
 
 
@@ -144,7 +144,7 @@ def _through_clipped(p: Bounded, y: Bounded, n: int) -> Bounded:
 def fused_gradient(scene: Scene) -> Variants:
     """Yield mistakes in the gradient of the last pre-activation, fused with the loss."""
     z, y, right = scene.z, scene.targets, scene.right
-    binary = scene.architecture.loss == "binary_crossentropy"
+    binary = scene.architecture.loss.name == "binary_crossentropy"
     n = z.value.size if binary else scene.samples
     activation = scene.layer.activation
     # Computed here, with a bound: a mistaken network may have its own way of computing it.

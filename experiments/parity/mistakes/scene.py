@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.parity.exact.formulas import LOSS
+from experiments.parity.exact.formulas.losses import loss_formula
 from experiments.parity.exact.reference import dense_targets
 from experiments.parity.exact.rounding import Bounded, Precision
 from experiments.parity.trace import Snapshot
@@ -173,5 +173,5 @@ class Scene:
         """Return loss and gradient by one of the two paths."""
         last = len(self.layers) - 1
         output = self.of("pre_activation" if fused else "activation", last)
-        formula = LOSS[self.architecture.loss, fused]
+        formula = loss_formula(self.architecture.loss, fused)
         return formula(output, self.targets, self.architecture.conventions)

@@ -6,7 +6,9 @@ family, an entry per activation, loss and optimizer; the formulas are in their d
 """
 
 from experiments.parity.exact.formulas.activations import BACKWARD, FORWARD
+from experiments.parity.exact.formulas.layers import LAYER
 from experiments.parity.exact.formulas.losses import LOSS, TENSORFLOW
 from experiments.parity.exact.formulas.optimizers import UPDATE, Tensors
+from experiments.parity.exact.formulas.regularizers import REGULARIZER
 
-__all__ = ["BACKWARD", "FORWARD", "LOSS", "TENSORFLOW", "UPDATE", "Tensors"]
+__all__ = ["BACKWARD", "FORWARD", "LAYER", "LOSS", "REGULARIZER", "TENSORFLOW", "UPDATE", "Tensors"]

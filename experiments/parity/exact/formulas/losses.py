@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from experiments.parity.exact.formulas.activations import FORWARD
 from experiments.parity.exact.rounding import Bounded, Precision, select
 from scratchnet.conventions import CONVENTIONS, Conventions
-from scratchnet.losses import EPSILON
+from scratchnet.losses import EPSILON, Loss
 
 TENSORFLOW = CONVENTIONS["tensorflow"]
 
@@ -104,7 +104,34 @@ LOSS: dict[tuple[str, bool], Formula] = {
     ("sparse_categorical_crossentropy", False): _clipped_sparse,
     ("mean_squared_error", False): _squared,
 }
-"""By the loss's name, and whether it is fused with the last activation."""
+"""By the loss's name, and whether it works on logits."""
+
+
+def loss_formula(loss: Loss, fused: bool) -> Formula:
+    """Return the formula of a loss with its settings.
+
+    Raises
+    ------
+    NotImplementedError
+        If there is none: such a network cannot be judged.
+    """
+    logits = fused or loss.takes_logits
+    if (loss.name, logits) not in LOSS:
+        raise NotImplementedError(
+            f"loss {loss.name!r}: no exact formula; add it to "
+            "experiments/parity/exact/formulas/losses.py"
+        )
+    formula = LOSS[loss.name, logits]
+    smoothing = getattr(loss, "label_smoothing", 0.0)
+    if not smoothing:
+        return formula
+
+    def smoothed(output: Bounded, y: Bounded, on: Conventions) -> tuple[Bounded, Bounded]:
+        classes = 2 if loss.name == "binary_crossentropy" else y.shape[-1]
+        kept, added = y.precision.rounded(1 - smoothing), y.precision.rounded(smoothing / classes)
+        return formula(output, y * kept + added, on)
+
+    return smoothed
 
 
 def clip_bounds(precision: Precision) -> tuple[float, float]:

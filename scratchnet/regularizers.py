@@ -1,0 +1,118 @@
+"""Regularizers: what the size of a weight adds to the loss, and to the weight's gradient."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from scratchnet.errors import ArchitectureError, check_choice, check_keys, check_share
+from scratchnet.tape import Tape
+from scratchnet.types import Array
+
+
+@dataclass(frozen=True)
+class Regularizer(ABC):
+    """Description of a regularizer; subclasses are frozen dataclasses with Keras's arguments.
+
+    Attributes
+    ----------
+    name
+        The name in a dict or TOML, which is Keras's.
+    """
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def bind(self, weight: Array, gradient: Array, penalty: Array) -> tuple[Tape, Tape]:
+        """Make the ops for one weight.
+
+        Parameters
+        ----------
+        weight, gradient
+            Views of a weight and of its gradient.
+        penalty
+            Zero-dimensional: where the penalty goes.
+
+        Returns
+        -------
+        tuple of Tape
+            What writes `penalty`, and what adds the penalty's gradient to `gradient`.
+        """
+
+
+@dataclass(frozen=True)
+class L2(Regularizer):
+    """Squared size: the loss gets ``l2 * sum(w^2)`` (``keras.regularizers.L2``).
+
+    The gradient gets ``2 * l2 * w``: there is no half.
+
+    Parameters
+    ----------
+    l2
+        Factor, 0 or more.
+
+    Raises
+    ------
+    ArchitectureError
+        If it is not.
+    """
+
+    name: ClassVar[str] = "l2"
+
+    l2: float = 0.01
+
+    def __post_init__(self) -> None:
+        check_share("l2", self.l2, highest=float("inf"))
+
+    def bind(self, weight: Array, gradient: Array, penalty: Array) -> tuple[Tape, Tape]:
+        """Make the ops for one weight."""
+        w, scratch = weight, np.zeros_like(weight)
+        factor, doubled = (np.asarray(f, w.dtype) for f in (self.l2, 2 * self.l2))
+        loss, backward = Tape(), Tape()
+        loss.add(np.multiply, w, w, out=scratch)
+        loss.add(np.add.reduce, scratch, axis=None, out=penalty)
+        loss.add(np.multiply, penalty, factor, out=penalty)
+
+        backward.add(np.multiply, w, doubled, out=scratch)
+        backward.add(np.add, gradient, scratch, out=gradient)
+        return loss, backward
+
+
+REGULARIZERS: dict[str, type[Regularizer]] = {entry.name: entry for entry in (L2,)}
+
+
+def as_regularizer(field: str, value: object) -> Regularizer | None:
+    """Return a regularizer from itself, its table or its name.
+
+    Raises
+    ------
+    ArchitectureError
+        If it is none; the message names the field.
+    """
+    if value is None or isinstance(value, Regularizer):
+        return value
+    table: Mapping[str, Any]
+    if isinstance(value, Mapping):
+        table = value
+    elif isinstance(value, str):
+        table = {"name": value}
+    else:
+        raise ArchitectureError(
+            f"{field} = {value!r}; expected a regularizer, as {{'name': 'l2', 'l2': 0.01}}"
+        )
+    check_choice(field, table.get("name"), REGULARIZERS)
+    made: Any = REGULARIZERS[table["name"]]
+    settings = {key: entry for key, entry in table.items() if key != "name"}
+    check_keys(settings, ["name", *(entry.name for entry in dataclasses.fields(made))])
+    regularizer: Regularizer = made(**settings)
+    return regularizer
+
+
+def regularizer_to_dict(regularizer: Regularizer) -> dict[str, Any]:
+    """Return plain data that `as_regularizer` takes."""
+    return {"name": regularizer.name, **dataclasses.asdict(regularizer)}
