@@ -71,6 +71,20 @@ class Activation:
     forward: Callable[[Tape, Array, Array, Scratch], None]
     backward: Callable[[Tape, Array, Array, Array, Array, Scratch], None]
 
+    def of(self, z: Array) -> Array:
+        """Return the activation of ``z``, ``(samples, ..., units)``, in a new array."""
+        tape, a = Tape(), np.empty_like(z)
+        self.forward(tape, z, a, Scratch(z))
+        tape.run()
+        return a
+
+    def gradient(self, z: Array, a: Array, da: Array) -> Array:
+        """Return ``dz`` from ``da`` in a new array."""
+        tape, dz = Tape(), np.empty_like(z)
+        self.backward(tape, z, a, da, dz, Scratch(z))
+        tape.run()
+        return dz
+
 
 # Zero-dimensional arrays: NumPy would turn a Python number into one at every call.
 _DTYPES = (np.float32, np.float64, np.longdouble)

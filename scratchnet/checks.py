@@ -42,7 +42,12 @@ def as_numbers(name: str, values: ArrayLike, dtype: DTypeLike | None) -> Array:
         )
         raise ValueError(f"{name}: {kind}; expected real numbers")
     converted = array if dtype is None else np.asarray(array, dtype)
-    if converted.dtype.kind == "f" and not np.isfinite(converted).all():
+    # NaN passes through min and max, which need no array of their own.
+    if (
+        converted.dtype.kind == "f"
+        and converted.size
+        and not (np.isfinite(converted.min()) and np.isfinite(converted.max()))
+    ):
         index = tuple(int(i) for i in np.argwhere(~np.isfinite(converted))[0])
         at = f"{name}[{', '.join(map(str, index))}]"
         raise ValueError(f"{at} = {array[index]}; expected a finite number in {converted.dtype}")

@@ -116,7 +116,7 @@ def _case_to_json(verdict: CaseVerdict) -> dict[str, Any]:
     return {
         "name": observation.case.name,
         "architecture": observation.case.shape,
-        "loss": observation.case.architecture.loss,
+        "loss": observation.case.architecture.loss.name,
         "batch_size": observation.case.batch_size,
         "seed": observation.case.seed,
         "dtype": observation.dtype,

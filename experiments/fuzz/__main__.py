@@ -258,7 +258,7 @@ def _described(result: CaseResult) -> dict[str, Any]:
         "case": trial.name,
         "verdict": result.verdict,
         "network": describe_architecture(trial.architecture),
-        "loss": trial.architecture.loss,
+        "loss": trial.architecture.loss.name,
         "optimizer": describe_optimizer(trial.optimizer),
         "dtype": trial.dtype,
         "data": str(trial.dataset),

@@ -62,7 +62,12 @@ class TwinStep:
         architecture, dtype = keras_step.architecture, keras_step.dtype
         optimizer = keras_step.optimizer
         twin = keras_step.trace(
-            snapshot.weights, snapshot.x, snapshot.y, snapshot.slots or None, snapshot.step
+            snapshot.weights,
+            snapshot.x,
+            snapshot.y,
+            snapshot.slots or None,
+            snapshot.step,
+            snapshot.noise,
         )
         with np.errstate(all="ignore"):
             local = reference_step(architecture, dtype, snapshot, optimizer, twin.tensors)

@@ -100,7 +100,7 @@ def combinations():
 
 def title(architecture):
     hidden, _, last = architecture.layers
-    return f"{hidden.activation}-{last.activation}-{last.units}-{architecture.loss}"
+    return f"{hidden.activation}-{last.activation}-{last.units}-{architecture.loss.name}"
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -149,7 +149,7 @@ def test_wrong_article_list_names_the_place(entries, message):
         ({"layers": {"units": 4}}, ["layers", "list"]),
         ({"input_shape": [0]}, ["input_shape = [0]", "positive"]),
         ({"input_shape": []}, ["input_shape = []"]),
-        ({"input_shape": [2, 3]}, ["input_shape = [2, 3]"]),
+        ({"input_shape": [2, 3]}, ["shape (2, 1)", "(units,)", "flatten"]),
         ({"input_shape": 2}, ["input_shape = 2"]),
         ({"input_shape": "2"}, ["input_shape = '2'"]),
         ({"input_shape": [True]}, ["input_shape = [True]"]),

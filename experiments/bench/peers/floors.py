@@ -126,11 +126,12 @@ class CallCounter:
 
     def __init__(self) -> None:
         self.calls = 0
+        self._stand_ins: dict[int, _Counted] = {}
 
     def wrap(self, value: Any) -> Any:
-        """Return a stand-in for a module or function of NumPy; anything else as it is."""
+        """Return the stand-in for a module or function of NumPy; anything else as it is."""
         if isinstance(value, ModuleType) or (callable(value) and not isinstance(value, type)):
-            return _Counted(self, value)
+            return self._stand_ins.setdefault(id(value), _Counted(self, value))
         return value
 
 

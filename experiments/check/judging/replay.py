@@ -13,7 +13,7 @@ import numpy as np
 from experiments.check.cases import Case, Point, dense_layers
 from experiments.check.reference import Tensors
 from experiments.check.tensor_names import LOSS
-from scratchnet.activations import ACTIVATIONS, Scratch
+from scratchnet.activations import ACTIVATIONS
 from scratchnet.types import Array
 
 Value = Callable[["At"], Array]
@@ -318,8 +318,7 @@ def activate(name: str, z: Array) -> Array:
         e = np.exp(z - z.max(axis=1, keepdims=True))
         a = e / e.sum(axis=1, keepdims=True)
     elif name != "linear":
-        a = np.empty_like(z)
-        ACTIVATIONS[name].forward(z, a, Scratch(z))
+        a = ACTIVATIONS[name].of(z)
     return a
 
 
@@ -335,8 +334,7 @@ def backward(name: str, z: Array, a: Array, da: Array) -> Array:
     elif name == "softmax":
         dz = a * (da - (a * da).sum(axis=1, keepdims=True))
     elif name != "linear":
-        dz = np.empty_like(z)
-        ACTIVATIONS[name].backward(z, a, da, dz, Scratch(z))
+        dz = ACTIVATIONS[name].gradient(z, a, da)
     return dz
 
 

@@ -15,6 +15,7 @@ from experiments.parity.exact.rounding import Precision
 from experiments.parity.trace import Snapshot
 from keras_baseline.optimizers import build_optimizer
 from scratchnet import SGD, Adam, AdamW, Architecture, Dense, Network, OptimizerState, RMSprop
+from scratchnet.activations import ACTIVATIONS
 from scratchnet.losses import LOSSES
 from scratchnet.parameters import Parameters
 
@@ -124,20 +125,10 @@ MP_BACKWARD = {
 
 
 def scratchnet_pass(name, z, a=None, da=None):
-    """Forward of z, or backward of (z, a, da), through scratchnet's own layer."""
-    samples, units = z.shape
-    network = Network(
-        Architecture((1,), (Dense(units, name),), "mean_squared_error"), seed=0, dtype=z.dtype
-    )
-    run = network.plan(samples).passes[0]
-    run.pre_activation[...] = z
-    if da is None:
-        run.forward_activation()
-        return run.outputs.values.copy()
-    run.outputs.values[...] = a
-    run.outputs.gradient[...] = da
-    run.backward_pre_activation()
-    return run.pre_activation_gradient.copy()
+    """Forward of z, or backward of (z, a, da), by scratchnet's own ops, samples last in memory."""
+    z, a, da = (None if array is None else np.asfortranarray(array) for array in (z, a, da))
+    activation = ACTIVATIONS[name]
+    return activation.of(z) if da is None else activation.gradient(z, a, da)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -206,10 +197,10 @@ def mp_loss(name, fused, output, y, dtype):
 def losses_of(name, fused, output, targets):
     """Loss and gradient on both sides."""
     y = targets if LOSSES[name].sparse else targets.astype(output.dtype)
-    ours = LOSSES[name](output, y, fused=fused)
     gradient = np.full_like(output, np.nan)
-    loss = ours.forward()
-    ours.backward(gradient)
+    ours = LOSSES[name]().bind(output, y, gradient, fused=fused)
+    loss = ours.run_forward()
+    ours.backward.run()
     twin = {
         "binary_crossentropy": keras.losses.BinaryCrossentropy,
         "categorical_crossentropy": keras.losses.CategoricalCrossentropy,
@@ -404,7 +395,7 @@ def mp_network(architecture, weights, x, y):
             z = z + weights[f"{layer.name}/bias"]
         a = MP_FORWARD[layer.activation](z)
     fused = architecture.fused
-    return mp_loss(architecture.loss, fused, z if fused else a, y, "float64")[0]
+    return mp_loss(architecture.loss.name, fused, z if fused else a, y, "float64")[0]
 
 
 @pytest.mark.parametrize(
