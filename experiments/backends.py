@@ -50,7 +50,8 @@ def _run(options: argparse.Namespace) -> int:
         pair = _pair(options.sides)
         plan = load_plan(options.plan, [*options.set, f"backend={pair.meaning}"])
     except PlanError as error:
-        print(f"experiments.backends: {error}", file=sys.stderr)
+        for line in str(error).splitlines():
+            print(f"experiments.backends: {line}", file=sys.stderr)
         return BAD_INPUT
     rows, crashed = _compare(plan, pair)
     if options.json:

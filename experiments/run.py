@@ -55,7 +55,8 @@ def _run(options: argparse.Namespace) -> int:
             return ALL_WELL
         store = Store.open(options.out or PROJECT / "results" / plan.name)
     except (PlanError, FolderError) as error:
-        print(f"experiments.run: {error}", file=sys.stderr)
+        for line in str(error).splitlines():
+            print(f"experiments.run: {line}", file=sys.stderr)
         return BAD_INPUT
 
     try:

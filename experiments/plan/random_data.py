@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Annotated
 
 import numpy as np
 
+from experiments.plan.kinds import Choice, Integer, List, Number
 from scratchnet.types import Array
 
 LABELS = ("random", "last")
 
-
 def random_data(
     *,
-    n_samples: int = 100,
-    n_features: int = 2,
-    classes: int = 2,
-    values: str = "normal",
+    n_samples: Annotated[int, Integer(1)] = 100,
+    n_features: Annotated[int, Integer(1)] = 2,
+    classes: Annotated[int, Integer(1)] = 2,
+    values: Annotated[str, Choice(tuple(VALUES))] = "normal",
     scale: float = 1.0,
-    labels: str = "random",
-    random_state: int = 0,
+    labels: Annotated[str, Choice(LABELS)] = "random",
+    random_state: Annotated[int, Integer(0)] = 0,
 ) -> tuple[Array, Array]:
     """Draw inputs and labels that have nothing to do with one another.
 
@@ -37,21 +38,7 @@ def random_data(
         ``"random"``, or ``"last"``: every sample is of the last class.
     random_state
         Seed.
-
-    Raises
-    ------
-    ValueError
-        If a value is wrong; the message names it.
     """
-    for name, value in [("n_samples", n_samples), ("n_features", n_features), ("classes", classes)]:
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name} = {value!r}; expected a positive integer")
-    words = [("values", values, list(VALUES)), ("labels", labels, list(LABELS))]
-    for name, word, choices in words:
-        if word not in choices:
-            raise ValueError(f"{name} = {word!r}; expected one of {', '.join(choices)}")
-    if isinstance(scale, bool) or not isinstance(scale, int | float) or not np.isfinite(scale):
-        raise ValueError(f"scale = {scale!r}; expected a finite number")
     random = np.random.RandomState(random_state)
     x = VALUES[values](random, n_samples, n_features) * scale
     y = random.randint(0, classes, n_samples)
@@ -59,7 +46,11 @@ def random_data(
     return x, np.full(n_samples, classes - 1) if labels == "last" else y
 
 
-def rows(*, x: Sequence[Sequence[float]], y: Sequence[int]) -> tuple[Array, Array]:
+def rows(
+    *,
+    x: Annotated[Sequence[Sequence[float]], List(List(Number(), least=1), least=1)],
+    y: Annotated[Sequence[int], List(Integer(0, 10_000), least=1)],
+) -> tuple[Array, Array]:
     """Take samples as they are written in a plan.
 
     Parameters
@@ -68,18 +59,8 @@ def rows(*, x: Sequence[Sequence[float]], y: Sequence[int]) -> tuple[Array, Arra
         Inputs, a list of numbers for each sample.
     y
         Class numbers from 0.
-
-    Raises
-    ------
-    ValueError
-        If the lists do not fit together.
     """
-    inputs, classes = np.array(x, np.float64), np.array(y)
-    if inputs.ndim != 2 or classes.shape != inputs.shape[:1] or classes.dtype.kind != "i":
-        raise ValueError("x and y; expected a list of numbers and a class number for each sample")
-    if classes.min() < 0:
-        raise ValueError(f"y: {classes.min()}; expected class numbers from 0")
-    return inputs, classes
+    return np.array(x, np.float64), np.array(y)
 
 
 def _normal(random: np.random.RandomState, n: int, features: int) -> Array:

@@ -1,18 +1,19 @@
+import inspect
 import math
 
 import numpy as np
 import pytest
+import sklearn.datasets
 
 from experiments.plan.datasets import (
-    DATASETS,
     DatasetError,
     DatasetSpecification,
     check_fit,
     load,
     shape_targets,
-    spirals,
-    xor,
 )
+from experiments.plan.generators import spirals, xor
+from experiments.plan.sources import DATASETS
 from scratchnet import Architecture, Dense
 
 
@@ -113,15 +114,35 @@ def test_a_wrong_field_is_named(table, words):
 @pytest.mark.parametrize(
     ("name", "parameters", "words"),
     [
-        ("moons", {"noise": -1.0}, "'noise' parameter"),
-        ("moons", {"n_samples": "many"}, "'n_samples' parameter"),
+        ("moons", {"noise": -1.0}, "noise = -1.0; expected a finite number >= 0"),
+        ("moons", {"n_samples": "many"}, "n_samples = 'many'; expected an integer >= 1"),
         ("blobs", {"n_samples": 4, "centers": 3}, "blobs(n_samples=4, centers=3"),
         ("xor", {"n_samples": -3}, "n_samples = -3"),
         ("spirals", {"arms": 1}, "arms = 1"),
-        ("spirals", {"arms": 10**30}, "spirals("),
+        ("spirals", {"arms": 10**30}, "expected an integer from 2 to 1000"),
         ("moons", {"noise": 1e308}, "float32 cannot hold"),
-        ("xor", {"noise": math.inf}, "float32 cannot hold"),
-        ("moons", {"n_samples": 4}, "test_fraction = 0.2 is the plan's key"),
+        ("xor", {"noise": math.inf}, "noise = inf; expected a finite number"),
+        ("moons", {"n_samples": True}, "n_samples = True; expected an integer"),
+        ("moons", {"noise": True}, "noise = True; expected a finite number"),
+        ("digits", {"n_class": 11}, "n_class = 11; expected an integer from 2 to 10"),
+        ("moons", {"n_samples": 1}, "class 1 has 1 sample; expected at least 2"),
+        ("moons", {"n_samples": 3}, "class 0 has 1 sample; expected at least 2"),
+        ("random", {"n_samples": 2**32 - 1, "n_features": 10**6}, "GiB of memory; expected at"),
+        ("blobs", {"n_samples": [5, 6], "centers": 2}, "centers = 2 beside a list"),
+        ("blobs", {"centers": [[0.0, 1.0], [1.0]]}, "expected points of one length"),
+        ("blobs", {"centers": 3, "cluster_std": [1.0]}, "cluster_std: 1 numbers; expected 3"),
+        ("blobs", {"center_box": [1.0, 0.0]}, "expected the lower end first"),
+        ("classification", {"n_features": 3}, "n_features = 3; expected at least 4, the sum"),
+        ("classification", {"n_classes": 3}, "n_informative = 2 has 4 corners; expected at least"),
+        ("classification", {"weights": [0.1, 0.2, 0.3]}, "weights: 3 numbers; expected 2"),
+        ("classification", {"weights": [0.9, 0.3]}, "add up to more than 1"),
+        ("classification", {"shift": [1.0]}, "shift: 1 numbers; expected 20, one per feature"),
+        ("gaussian_quantiles", {"n_samples": 2}, "n_samples = 2; expected at least 3"),
+        ("gaussian_quantiles", {"mean": [0.0]}, "mean: 1 numbers; expected 2, one per feature"),
+        ("rows", {"x": [[1.0]], "y": [0, 1]}, "x: 1 rows, y: 2 numbers; expected a class"),
+        ("rows", {"x": [[1.0], [1.0, 2.0]], "y": [0, 1]}, "x[1]: 2 numbers; expected 1, as in"),
+        ("rows", {"x": [[1.0], [math.nan]], "y": [0, 1]}, "x[1][0] = nan; expected a finite"),
+        ("moons", {"n_samples": 4}, "test_fraction = 0.2 of 4 samples holds out 1; expected at least 2"),
     ],
 )
 def test_a_value_that_the_generator_refuses_is_reported_in_one_line(name, parameters, words):
@@ -157,4 +178,37 @@ def test_a_network_that_does_not_fit_the_data_is_refused():
     with pytest.raises(DatasetError, match="2 features; expected 5"):
         check_fit(data, _network(5, 3, "softmax", "categorical_crossentropy"))
     with pytest.raises(DatasetError, match="expected 3 for the dataset's 3 classes"):
+        check_fit(data, _network(2, 1, "sigmoid", "binary_crossentropy"))
+
+
+def test_the_parameters_are_those_that_scikit_learn_has():
+    # What would change the form of the answer rather than the data is left out.
+    forms = {"return_X_y", "return_centers", "return_distributions", "as_frame"}
+    for name, source in DATASETS.items():
+        if isinstance(source.function, str):
+            theirs = set(inspect.signature(getattr(sklearn.datasets, source.function)).parameters)
+            assert {field.name for field in source.fields} == theirs - forms, name
+
+
+@pytest.mark.parametrize("name", [n for n, s in DATASETS.items() if isinstance(s.function, str)])
+def test_the_defaults_told_are_those_that_hold(name):
+    defaults = {f.name: f.default for f in DATASETS[name].fields if f.default is not None}
+    plain, told = (load(DatasetSpecification(name, given)) for given in ({}, defaults))
+    np.testing.assert_array_equal(plain.x_train, told.x_train)
+    np.testing.assert_array_equal(plain.y_test, told.y_test)
+
+
+def test_all_mistakes_of_a_specification_are_told():
+    with pytest.raises(DatasetError) as caught:
+        DatasetSpecification("moons", {"noise": -1.0, "shuffle": 3}, test_fraction=1.0)
+    assert str(caught.value).splitlines() == [
+        "noise = -1.0; expected a finite number >= 0",
+        "shuffle = 3; expected true or false",
+        "test_fraction = 1.0; expected a number between 0 and 1",
+    ]
+
+
+def test_data_of_one_class_are_refused():
+    data = load(DatasetSpecification("blobs", {"centers": 1}))
+    with pytest.raises(DatasetError, match="the dataset has one class; expected at least 2"):
         check_fit(data, _network(2, 1, "sigmoid", "binary_crossentropy"))

@@ -128,19 +128,32 @@ def test_overrides_win_over_defaults_and_trials(write):
 MISTAKES = [
     ("nam = 'x'", "unknown key 'nam'", "did you mean 'name'?"),
     ("epochs = 5\nepoch = 6", "defaults: unknown key 'epoch'", "did you mean 'epochs'?"),
-    ("epochs = 0", "trials[0] (moons): epochs = 0", "expected an integer >= 1"),
+    ("epochs = 0", "defaults: epochs = 0", "expected an integer >= 1"),
     ("epochs = true", "epochs = True", "expected an integer"),
     ("epochs = []", "epochs = []", "at least one"),
-    ("epochs = 5\nbatch_size = 0", "trials[0] (moons): batch_size = 0", "or 'full'"),
+    ("epochs = 5\nbatch_size = 0", "defaults: batch_size = 0", "or 'full'"),
     ("epochs = 5\nseed = -1", "seed = -1", "integer >= 0"),
     ("epochs = 5\nbackend = 'theano'", "backend = 'theano'", "tensorflow"),
     ("epochs = 5\noptimizer = 'sdg'", "optimizer: name = 'sdg'", "did you mean 'sgd'?"),
     (
         "epochs = 5\noptimizer = { name = 'sgd', learning_rat = 1 }",
-        "trials[0] (moons): optimizer: unknown key 'learning_rat'",
+        "defaults: optimizer: unknown key 'learning_rat'",
         "did you mean 'learning_rate'?",
     ),
     ("epochs = 5\nshuffle_seed = 'x'", "shuffle_seed = 'x'", "integer"),
+    (f"epochs = {'9' * 5000}", "an integer of more than 64 bits", "expected one that TOML has"),
+    (f"epochs = 0x{'f' * 5000}", "defaults.epochs = ", "an integer of more than 64 bits"),
+    (f"epochs = {'[' * 2000}{']' * 2000}", "nested deeper", "50 levels"),
+    (f"epochs = {'[' * 80}{']' * 80}", "nested deeper", "50 levels"),
+    (f"epochs{'.a' * 3000} = 1", "nested deeper", "50 levels"),
+    ("epochs = 5_000_000_000", "epochs = 5000000000", "<= 4294967295"),
+    (
+        "epochs = 5\noptimizer = { name = 'sgd', learning_rate = 1e39 }",
+        "optimizer: learning_rate = 1e+39",
+        "float32 holds no more",
+    ),
+    ("epochs = 5\n'\\u001b[31m' = 1".replace("'", '"'), r"'\x1b[31m'", "unknown key"),
+    ("epochs = 1979-05-27", "epochs = datetime.date(1979, 5, 27)", "an integer"),
 ]
 
 
@@ -161,7 +174,7 @@ def test_a_mistake_is_one_line_that_names_file_place_value_and_advice(line, word
     ("old", "new", "words"),
     [
         ("units = [2, 3, 1]", "units = [2]", "units = [2]; expected inputs"),
-        ("units = [2, 3, 1]", "units = [3, 3, 1]", "2 features; expected 3"),
+        ("units = [2, 3, 1]", "units = [3, 3, 1]", "2 features; expected 3 features"),
         ("units = [2, 3, 1]", "units = [2, 3, 4]", "ends in 4 units"),
         ("'relu'", "'rleu'", "did you mean 'relu'?"),
         ('name = "moons", n', 'name = "moon", n', "did you mean 'moons'?"),
@@ -170,7 +183,6 @@ def test_a_mistake_is_one_line_that_names_file_place_value_and_advice(line, word
         ('name = "blobs"\n', f'name = "{"b" * 101}"\n', "at most 100 letters"),
         ('name = "blobs"\n', 'name = "moons"\noptimizer = "sgd"\n', "Cannot overwrite"),
         ("numpy_test", "nunpy_test", "did you mean 'numpy_test_accuracy'?"),
-        ("[[trials]]", "[[trial]]", "did you mean 'trials'?"),
         ("[trials.reference]", "[trials.reference", "not TOML"),
     ],
 )
@@ -180,6 +192,37 @@ def test_a_wrong_part_is_named(old, new, words, write):
         load_plan(write(text))
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_misspelt_heading_is_named(write):
+    with pytest.raises(PlanError) as caught:
+        load_plan(write(PLAN.replace("[[trials]]", "[[trial]]")))
+    unknown, missing = str(caught.value).splitlines()
+    assert "did you mean 'trials'?" in unknown
+    assert "expected at least one [[trials]]" in missing
+
+
+def test_all_mistakes_are_told_at_once_each_in_its_place(write):
+    text = (
+        PLAN.replace("epochs = 5", "epochs = 0")
+        .replace("n_samples = 60", "n_samples = true")
+        .replace('activation = "relu" }', 'activation = "rleu" }')
+        .replace("units = 3", "units = 0")
+        .replace("learning_rate = 0.1", "learning_rate = nan")
+        .replace("numpy_test_accuracy = 0.9", "numpy_test_accuracy = 1.1")
+    )
+    path = write(text)
+    with pytest.raises(PlanError) as caught:
+        load_plan(path)
+    assert [line.removeprefix(f"{path}: ") for line in str(caught.value).splitlines()] == [
+        "defaults: epochs = 0; expected an integer >= 1",
+        "trials[0] (moons): dataset: n_samples = True; expected an integer >= 1",
+        "trials[1] (blobs): optimizer: learning_rate = nan; expected a finite number",
+        "trials[1] (blobs): architecture: layers[0]: activation = 'rleu'; expected one of "
+        "linear, relu, sigmoid, tanh, softmax (did you mean 'relu'?)",
+        "trials[1] (blobs): architecture: layers[1]: units = 0; expected a positive integer",
+        "trials[1] (blobs): reference: numpy_test_accuracy = 1.1; expected a number from 0 to 1",
+    ]
 
 
 def test_two_trials_may_not_share_a_name(write):
