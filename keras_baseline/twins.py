@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from scratchnet.layers import Dense, Layer
+from scratchnet.layers import Activation, Add, Dense, Dropout, Flatten, Layer
 from scratchnet.regularizers import L2, Regularizer
 
 Made = Callable[[Any, str], Any]
@@ -56,7 +56,9 @@ def split_dense(layer: Dense, dtype: str) -> dict[str, Any]:
     """A linear ``Dense``, and an ``Activation``: what Keras's layer does inside."""
     return {
         "pre_activation": dense(layer, dtype, "linear"),
-        "activation": keras.layers.Activation(layer.activation, dtype=dtype),
+        "activation": keras.layers.Activation(
+            layer.activation, name=f"{layer.name}_activation", dtype=dtype
+        ),
     }
 
 
@@ -70,7 +72,39 @@ REGULARIZER_TWINS: dict[str, Callable[[Any], Any]] = {
 }
 """By the regularizer's name."""
 
+class GivenDropout(keras.layers.Layer):  # type: ignore[misc]
+    """``keras.layers.Dropout`` with the mask as a second input: 1 where a value stays."""
+
+    def __init__(self, rate: float, **options: Any) -> None:
+        super().__init__(**options)
+        self.rate = rate
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        """Return ``x / (1 - rate)`` where the mask is 1, else 0."""
+        x, mask = inputs
+        if not training:
+            return x
+        # As keras.backend.random.dropout on TensorFlow computes it.
+        scaled = x * (1.0 / (1.0 - self.rate))
+        return keras.ops.where(keras.ops.greater(mask, 0.5), scaled, keras.ops.zeros_like(scaled))
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the shape of the values."""
+        return input_shape[0]
+
+
 TWINS: dict[str, Twin] = {
+    Activation.kind: Twin(
+        lambda layer, dtype: keras.layers.Activation(
+            layer.activation, name=layer.name, dtype=dtype
+        )
+    ),
+    Add.kind: Twin(lambda layer, dtype: keras.layers.Add(name=layer.name, dtype=dtype)),
     Dense.kind: Twin(dense, split_dense),
+    Dropout.kind: Twin(
+        lambda layer, dtype: keras.layers.Dropout(layer.rate, name=layer.name, dtype=dtype),
+        given_noise=lambda layer, dtype: GivenDropout(layer.rate, name=layer.name, dtype=dtype),
+    ),
+    Flatten.kind: Twin(lambda layer, dtype: keras.layers.Flatten(name=layer.name, dtype=dtype)),
 }
 """By the layer's kind."""

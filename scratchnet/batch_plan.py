@@ -68,6 +68,7 @@ class BatchPlan:
     ) -> None:
         self.samples = samples
         self._architecture, self._dtype = architecture, parameters.arena.dtype
+        self._constants = np.dtype(constants or self._dtype)
         self._noise: dict[str, Array] = {}
         self._buffers = {INPUT: self._buffer(INPUT, architecture.input_shape)}
         self.inputs = self._buffers[INPUT]
@@ -136,6 +137,12 @@ class BatchPlan:
         shape = self._architecture.noise_shape(layer)
         self._noise[layer.name] = Buffer(self.samples, shape, self._dtype).gradient
         return self._noise[layer.name]
+
+    def setting(self, value: float) -> Array:
+        """Return a setting that ``keras.ops.cast`` hands on, on TensorFlow through float32."""
+        rounds = self._architecture.conventions.rounds_settings
+        cast = float(np.float32(value)) if rounds else value
+        return np.asarray(np.asarray(cast, self._constants), self._dtype)
 
     def copies(self) -> dict[str, Array]:
         """Return copies of every named tensor of the last batch by full name."""
@@ -220,7 +227,7 @@ class BatchPlan:
                 continue
             penalty = np.zeros_like(self._penalties)
             loss, gradient = weight.regularizer.bind(
-                parameters[name], parameters.gradient(name), penalty
+                parameters[name], parameters.gradient(name), penalty, self.setting
             )
             self._penalty_alone += loss
             self._penalty_alone.add(np.add, self._penalties, penalty, out=self._penalties)

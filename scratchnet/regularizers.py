@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -28,7 +28,9 @@ class Regularizer(ABC):
     name: ClassVar[str]
 
     @abstractmethod
-    def bind(self, weight: Array, gradient: Array, penalty: Array) -> tuple[Tape, Tape]:
+    def bind(
+        self, weight: Array, gradient: Array, penalty: Array, setting: Callable[[float], Array]
+    ) -> tuple[Tape, Tape]:
         """Make the ops for one weight.
 
         Parameters
@@ -37,6 +39,8 @@ class Regularizer(ABC):
             Views of a weight and of its gradient.
         penalty
             Zero-dimensional: where the penalty goes.
+        setting
+            Turns a factor into a zero-dimensional array, rounded as Keras rounds it.
 
         Returns
         -------
@@ -69,10 +73,13 @@ class L2(Regularizer):
     def __post_init__(self) -> None:
         check_share("l2", self.l2, highest=float("inf"))
 
-    def bind(self, weight: Array, gradient: Array, penalty: Array) -> tuple[Tape, Tape]:
+    def bind(
+        self, weight: Array, gradient: Array, penalty: Array, setting: Callable[[float], Array]
+    ) -> tuple[Tape, Tape]:
         """Make the ops for one weight."""
         w, scratch = weight, np.zeros_like(weight)
-        factor, doubled = (np.asarray(f, w.dtype) for f in (self.l2, 2 * self.l2))
+        factor = setting(self.l2)
+        doubled = factor + factor
         loss, backward = Tape(), Tape()
         loss.add(np.multiply, w, w, out=scratch)
         loss.add(np.add.reduce, scratch, axis=None, out=penalty)

@@ -1,8 +1,14 @@
 """Layers, a file per family; `LAYERS` lists what exists by the name used in TOML."""
 
+from scratchnet.layers.activation import Activation
 from scratchnet.layers.base import Layer, Pass, Weight
 from scratchnet.layers.dense import Dense
+from scratchnet.layers.merging import Add
+from scratchnet.layers.random import Dropout
+from scratchnet.layers.reshaping import Flatten
 
-LAYERS: dict[str, type[Layer]] = {layer.kind: layer for layer in (Dense,)}
+LAYERS: dict[str, type[Layer]] = {
+    layer.kind: layer for layer in (Activation, Add, Dense, Dropout, Flatten)
+}
 
-__all__ = ["LAYERS", "Dense", "Layer", "Pass", "Weight"]
+__all__ = ["LAYERS", "Activation", "Add", "Dense", "Dropout", "Flatten", "Layer", "Pass", "Weight"]

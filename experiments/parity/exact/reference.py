@@ -58,6 +58,21 @@ def reference_step(
     return _Step(architecture, dtype, snapshot, optimizer, twin, replace, fused).run()
 
 
+def reference_prediction(
+    architecture: Architecture, dtype: str, weights: Mapping[str, Array], x: Array
+) -> Bounded:
+    """Return what a network predicts in inference, ``(samples, units)``, with bounds."""
+    start = Snapshot(0, dict(weights), {}, x, np.zeros((len(x), 1)))
+    computed = _Step(architecture, dtype, start, None, None, _unchanged, None).forward(
+        training=False
+    )
+    return computed[architecture.layers[-1].name].outputs
+
+
+def _unchanged(_name: str, right: Bounded, _tensors: Tensors) -> Bounded:
+    return right
+
+
 class _Step:
     """A training step, layer by layer."""
 
@@ -98,7 +113,7 @@ class _Step:
             return self.found[name]
         return self.precision.exact(self.twin[name])
 
-    def forward(self) -> dict[str, Computed]:
+    def forward(self, *, training: bool = True) -> dict[str, Computed]:
         """Compute every layer; `outputs` are those to go on with."""
         x = self.snapshot.x.astype(self.precision.dtype)
         outputs = {INPUT: self.precision.exact(x)}
@@ -113,6 +128,7 @@ class _Step:
                 },
                 self.snapshot.noise.get(layer.name),
                 partial(self._keep_of, layer.name),
+                training,
             )
             done = layer_formula(layer)(layer, place)
             outputs[layer.name] = self.keep(f"{layer.name}/activation", done.outputs)
@@ -180,7 +196,7 @@ class _Step:
         return self.keep(f"{layer}/{short}", bounded)
 
     def _penalty(self, rule: Regularizer, name: str) -> tuple[Bounded, Bounded]:
-        return REGULARIZER[rule.name](rule, self.weights[name])
+        return REGULARIZER[rule.name](rule, self.weights[name], self.architecture.conventions)
 
 
 def gradients_in_order(weights: Tensors, gradients: Tensors) -> Tensors:

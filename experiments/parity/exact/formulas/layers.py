@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from experiments.parity.exact.formulas.activations import BACKWARD, FORWARD
-from experiments.parity.exact.rounding import Bounded, matmul
-from scratchnet.layers import Dense, Layer
+import numpy as np
+from experiments.parity.exact.rounding import Bounded, matmul, stack
+from scratchnet.layers import Activation, Add, Dense, Dropout, Flatten, Layer
 from scratchnet.types import Array
 
 
@@ -27,12 +28,15 @@ class Place:
     keep
         ``(short name, value)``: records a named tensor between inputs and outputs, and returns
         what to go on with: the value, or the twin's in lockstep.
+    training
+        Whether the layer runs as in training or as in inference.
     """
 
     inputs: tuple[Bounded, ...]
     weights: Mapping[str, Bounded]
     noise: Array | None
     keep: Callable[[str, Bounded], Bounded]
+    training: bool = True
 
 
 @dataclass(frozen=True)
@@ -100,8 +104,53 @@ def dense(layer: Dense, at: Place) -> Computed:
     return Computed(FORWARD[layer.activation](z), backward, z, from_logits)
 
 
+def activation(layer: Activation, at: Place) -> Computed:
+    """``a = activation(z)``."""
+    [z] = at.inputs
+    return Computed(
+        FORWARD[layer.activation](z),
+        lambda a, da: Gradients((BACKWARD[layer.activation](z, a, da),)),
+        z,
+        lambda dz: Gradients((dz,)),
+    )
+
+
+def add(_layer: Add, at: Place) -> Computed:
+    """``a = x_1 + x_2 + ...``, in any order."""
+    total = stack(at.inputs).sum(axis=0)
+    return Computed(total, lambda _a, da: Gradients((da,) * len(at.inputs)))
+
+
+def dropout(layer: Dropout, at: Place) -> Computed:
+    """``a = x / (1 - rate)`` where the mask is 1, else 0; in inference ``a = x``."""
+    [x] = at.inputs
+    if not at.training:
+        return Computed(x, lambda _a, da: Gradients((da,)))
+    assert at.noise is not None
+    stays = at.noise > 0.5
+    nowhere = np.zeros(x.shape, np.bool_)
+    scale = x.precision.rounded(1 / (1 - layer.rate))
+
+    def masked(value: Bounded) -> Bounded:
+        return (value * scale).passes(stays, nowhere)
+
+    return Computed(masked(x), lambda _a, da: Gradients((masked(da),)))
+
+
+def flatten(_layer: Flatten, at: Place) -> Computed:
+    """All values of a sample in a row."""
+    [x] = at.inputs
+    return Computed(
+        with_shape(x, (x.shape[0], -1)), lambda _a, da: Gradients((with_shape(da, x.shape),))
+    )
+
+
 LAYER: dict[str, LayerFormula] = {
+    Activation.kind: activation,
+    Add.kind: add,
     Dense.kind: dense,
+    Dropout.kind: dropout,
+    Flatten.kind: flatten,
 }
 """By the layer's kind."""
 
