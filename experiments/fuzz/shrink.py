@@ -52,7 +52,7 @@ def simpler(trial: Trial) -> Iterator[Trial]:
     for fields in _changes(trial):
         try:
             smaller = replace(trial, **fields)
-            check_fit(load(smaller.dataset), smaller.architecture)
+            check_fit(load(smaller.dataset), smaller.architecture, smaller.dtype)
         except (ArchitectureError, DatasetError, PlanError):
             continue  # as a loss that needs two units on a layer that has one left
         yield smaller

@@ -52,7 +52,8 @@ class Dataset:
     @property
     def facts(self) -> Facts:
         """What a network must fit."""
-        return Facts(self.x_train.shape[1:], self.classes, len(self.x_train))
+        largest = max(float(np.max(np.abs(part))) for part in (self.x_train, self.x_test))
+        return Facts(self.x_train.shape[1:], self.classes, len(self.x_train), largest)
 
 
 @dataclass(frozen=True)
@@ -67,11 +68,14 @@ class Facts:
         Number of classes.
     training_samples
         Number of samples to train on.
+    largest
+        Largest absolute value of an input.
     """
 
     shape: tuple[int, ...]
     classes: int
     training_samples: int
+    largest: float
 
 
 @dataclass(frozen=True)
@@ -179,9 +183,8 @@ def load(specification: DatasetSpecification) -> Dataset:
     if specification.standardise:
         scaler = StandardScaler().fit(x_train)
         x_train, x_test = scaler.transform(x_train), scaler.transform(x_test)
-    largest = np.finfo(np.float32).max
-    if not all(np.all(np.abs(part) <= largest) for part in (x_train, x_test)):
-        raise DatasetError(f"{specification}: has inputs that float32 cannot hold, or no numbers")
+    if not all(np.isfinite(part).all() for part in (x_train, x_test)):
+        raise DatasetError(f"{specification}: has inputs that are infinite or not a number")
     return Dataset(x_train, y_train, x_test, y_test, classes=int(labels.max()) + 1)
 
 
@@ -240,8 +243,8 @@ def _check_division(specification: DatasetSpecification, labels: Array) -> None:
             )
 
 
-def check_fit(dataset: Dataset | Facts, architecture: Architecture) -> None:
-    """Require that a network has the inputs and outputs that a dataset needs.
+def check_fit(dataset: Dataset | Facts, architecture: Architecture, dtype: str) -> None:
+    """Require that a network has the inputs and outputs that a dataset needs, and the range.
 
     Raises
     ------
@@ -262,6 +265,12 @@ def check_fit(dataset: Dataset | Facts, architecture: Architecture) -> None:
         mistakes.append(
             f"the architecture ends in {architecture.units} units; expected {allowed} for the "
             f"dataset's {facts.classes} classes"
+        )
+    limit = float(np.finfo(dtype).max)
+    if facts.largest > limit:
+        mistakes.append(
+            f"the dataset has inputs as large as {facts.largest:.3g}, which {dtype} cannot hold; "
+            f"expected at most {limit:.3g}"
         )
     if mistakes:
         raise DatasetError(mistakes)

@@ -209,7 +209,7 @@ class _Reading:
     def _check(self, trial: Trial) -> None:
         """Require that data and network fit together, and the machine's memory."""
         facts = self._known(trial)
-        check_fit(facts, trial.architecture)
+        check_fit(facts, trial.architecture, trial.dtype)
         batch = trial.batch_size or facts.training_samples
         needed = training_bytes(trial.architecture, trial.optimizer, trial.dtype, batch)
         weights = f"architecture: {weight_count(trial.architecture):,} weights"

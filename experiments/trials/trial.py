@@ -16,7 +16,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from experiments.parity.trace import ParityRow, Snapshot
-from experiments.plan.datasets import load, shape_targets
+from experiments.plan.datasets import check_fit, load, shape_targets
 from experiments.plan.plan import Trial
 from experiments.runtime.beside import beside
 from experiments.trials.comparability import (
@@ -225,8 +225,15 @@ def _run(trial: Trial, on_progress: OnProgress, timing_budget: float) -> TrialRe
 
 
 def load_data(trial: Trial) -> TrialData:
-    """Load a trial's data in its dtype, rounded once for both sides."""
+    """Load a trial's data in its dtype, rounded once for both sides.
+
+    Raises
+    ------
+    DatasetError
+        If they do not fit the network, or its dtype cannot hold them.
+    """
     dataset = load(trial.dataset)
+    check_fit(dataset, trial.architecture, trial.dtype)
 
     def targets(labels: Array) -> Array:
         shaped = shape_targets(labels, trial.architecture)

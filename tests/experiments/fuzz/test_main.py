@@ -68,6 +68,18 @@ def test_some_cases_find_nothing_and_say_so_in_json(tmp_path, capsys):
     assert not list(tmp_path.iterdir())
 
 
+def test_inputs_beyond_float32_are_judged_in_float64():
+    case = next(
+        case
+        for case in (draw_case(20261125, index, "tensorflow") for index in range(100))
+        if abs(case.dataset.parameters["scale"]) > 1e100
+    )
+    assert case.dtype == "float64"
+    result = Judge()(case)
+    assert result.verdict != "crashed", result.crash
+    assert result.tensors
+
+
 def test_the_report_for_people_counts_the_verdicts(tmp_path, capsys):
     assert fuzz.main(["--count", "2", "--jobs", "1", "--out", str(tmp_path)]) == 0
     printed = capsys.readouterr().out

@@ -120,7 +120,7 @@ def test_a_wrong_field_is_named(table, words):
         ("xor", {"n_samples": -3}, "n_samples = -3"),
         ("spirals", {"arms": 1}, "arms = 1"),
         ("spirals", {"arms": 10**30}, "expected an integer from 2 to 1000"),
-        ("moons", {"noise": 1e308}, "float32 cannot hold"),
+        ("moons", {"noise": 1e308}, "infinite or not a number"),
         ("xor", {"noise": math.inf}, "noise = inf; expected a finite number"),
         ("moons", {"n_samples": True}, "n_samples = True; expected an integer"),
         ("moons", {"noise": True}, "noise = True; expected a finite number"),
@@ -174,11 +174,11 @@ def test_targets_take_the_form_that_the_loss_wants():
 
 def test_a_network_that_does_not_fit_the_data_is_refused():
     data = load(DatasetSpecification("blobs", {"centers": 3}))
-    check_fit(data, _network(2, 3, "softmax", "categorical_crossentropy"))
+    check_fit(data, _network(2, 3, "softmax", "categorical_crossentropy"), "float32")
     with pytest.raises(DatasetError, match="2 features; expected 5"):
-        check_fit(data, _network(5, 3, "softmax", "categorical_crossentropy"))
+        check_fit(data, _network(5, 3, "softmax", "categorical_crossentropy"), "float32")
     with pytest.raises(DatasetError, match="expected 3 for the dataset's 3 classes"):
-        check_fit(data, _network(2, 1, "sigmoid", "binary_crossentropy"))
+        check_fit(data, _network(2, 1, "sigmoid", "binary_crossentropy"), "float32")
 
 
 def test_the_parameters_are_those_that_scikit_learn_has():
@@ -211,4 +211,12 @@ def test_all_mistakes_of_a_specification_are_told():
 def test_data_of_one_class_are_refused():
     data = load(DatasetSpecification("blobs", {"centers": 1}))
     with pytest.raises(DatasetError, match="the dataset has one class; expected at least 2"):
-        check_fit(data, _network(2, 1, "sigmoid", "binary_crossentropy"))
+        check_fit(data, _network(2, 1, "sigmoid", "binary_crossentropy"), "float32")
+
+
+def test_data_are_checked_against_the_dtype_of_the_trial():
+    data = load(DatasetSpecification("random", {"scale": 1e173}))
+    network = _network(2, 1, "sigmoid", "binary_crossentropy")
+    check_fit(data, network, "float64")
+    with pytest.raises(DatasetError, match=r"e\+173, which float32 cannot hold; .* 3\.4e\+38"):
+        check_fit(data, network, "float32")
