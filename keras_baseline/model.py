@@ -80,7 +80,7 @@ def build_traced(architecture: Architecture, dtype: str) -> Any:
     outputs = {INPUT: inputs}
     for layer in architecture.layers:
         hidden = [outputs[source] for source in architecture.sources(layer)]
-        parts = TWINS[layer.kind].split(layer, dtype)
+        parts = TWINS[layer.kind].parts(layer, dtype)
         if layer.needs_noise:
             parts = {"activation": _given(layer, dtype)}
             hidden.append(_noise_input(architecture, layer, dtype, noise))

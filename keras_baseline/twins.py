@@ -2,42 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import keras
 
-from scratchnet.layers import Activation, Add, Dense, Dropout, Flatten, Layer
-from scratchnet.regularizers import L2, Regularizer
-
-Made = Callable[[Any, str], Any]
-"""``(layer, dtype) -> keras.layers.Layer``."""
-
-
-def _whole(layer: Layer, dtype: str) -> dict[str, Any]:
-    return {"activation": TWINS[layer.kind].make(layer, dtype)}
-
-
-@dataclass(frozen=True)
-class Twin:
-    """How Keras writes a layer.
-
-    Attributes
-    ----------
-    make
-        ``(layer, dtype)``: the layer as Keras users write it.
-    split
-        ``(layer, dtype)``: Keras layers by the tensor that each computes from the one before, the
-        last being ``activation``. Weights are in the first, which bears the layer's name.
-    given_noise
-        ``(layer, dtype)``, for layers that draw random numbers: a Keras layer that is given them
-        as a second input instead.
-    """
-
-    make: Made
-    split: Callable[[Any, str], Mapping[str, Any]] = _whole
-    given_noise: Made | None = None
+from keras_baseline.regularizers import regularizer
+from keras_baseline.twin import Twin
+from scratchnet.layers import Activation, Add, Dense, Dropout, Flatten
 
 
 def dense(layer: Dense, dtype: str, activation: str | None = None) -> Any:
@@ -61,16 +32,6 @@ def split_dense(layer: Dense, dtype: str) -> dict[str, Any]:
         ),
     }
 
-
-def regularizer(rule: Regularizer | None) -> Any:
-    """Return the Keras regularizer."""
-    return None if rule is None else REGULARIZER_TWINS[rule.name](rule)
-
-
-REGULARIZER_TWINS: dict[str, Callable[[Any], Any]] = {
-    L2.name: lambda rule: keras.regularizers.L2(rule.l2),
-}
-"""By the regularizer's name."""
 
 class GivenDropout(keras.layers.Layer):  # type: ignore[misc]
     """``keras.layers.Dropout`` with the mask as a second input: 1 where a value stays."""

@@ -16,8 +16,9 @@ from experiments.parity.step import TwinStep
 from experiments.parity.trace import Snapshot
 from experiments.parity.verdict import judge_network
 from keras_baseline.model import LOSS_TWINS, build
+from keras_baseline.regularizers import REGULARIZER_TWINS
 from keras_baseline.tracing import KerasStep
-from keras_baseline.twins import REGULARIZER_TWINS, TWINS
+from keras_baseline.twins import TWINS
 from keras_baseline.weights import set_weights
 from scratchnet import SGD, Architecture, Network, OptimizerState, fit, gradient_check
 from scratchnet.activations import ACTIVATIONS

@@ -9,9 +9,10 @@ from functools import partial
 import numpy as np
 
 from experiments.parity.exact.formulas import REGULARIZER, Tensors
-from experiments.parity.exact.formulas.layers import Computed, Place, layer_formula
+from experiments.parity.exact.formulas.layers import layer_formula
 from experiments.parity.exact.formulas.losses import loss_formula
 from experiments.parity.exact.formulas.optimizers import update
+from experiments.parity.exact.formulas.place import Computed, Place
 from experiments.parity.exact.rounding import Bounded, Precision, stack
 from experiments.parity.trace import Snapshot
 from scratchnet.architecture import INPUT, Architecture
