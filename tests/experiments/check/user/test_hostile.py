@@ -152,7 +152,7 @@ process._line.setblocking(True)
 from experiments.check.user import messages
 packed = messages.pack({{"ask": "load", "seconds": 100, "number": ""}}, {{}})
 process._line.sendall(messages.LENGTH.pack(len(packed)) + packed)
-while process.printed[1].count("left") < 2:
+while process.printed[1].count("left") < 2 or process.user is None:
     time.sleep(0.01)
 print(process.printed[1], "left", process.user, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
