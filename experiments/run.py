@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 PROJECT = Path(__file__).parent.parent
 DEFAULT_PLAN = PROJECT / "plans" / "article.toml"
+_MANY_ROWS = 500
+"""From here on a table is printed plainly: rich would take seconds to set it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -138,7 +140,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--fresh", action="store_true", help="run every trial, also those already finished"
     )
-    parser.add_argument("--list", action="store_true", help="list the trials and stop")
+    parser.add_argument("--list", action="store_true", help="list the trials, about how long they take, and every name that --set takes; then stop",
+    )
     return parser
 
 
@@ -233,19 +236,26 @@ def _write_report(store: Store) -> Path:
 
 
 def _print_plan(plan: Plan) -> None:
-    from experiments.plan.describe import describe_architecture, describe_optimizer
+    """Print the trials, about how long they take, and the names that --set takes."""
+    from experiments.plan import listing
 
-    table = _table("trial", "network", "data", "optimizer", "dtype", "batch", "epochs")
-    for trial in plan.trials:
-        table.add_row(
-            trial.name,
-            describe_architecture(trial.architecture),
-            str(trial.dataset),
-            describe_optimizer(trial.optimizer),
-            trial.dtype,
-            str(trial.batch_size or "full"),
-            f"{trial.epochs:,}",
-        )
+    for columns, rows in [
+        (listing.TRIAL_COLUMNS, listing.trial_rows(plan)),
+        (listing.SET_COLUMNS, listing.set_rows(plan)),
+    ]:
+        _print_rows(columns, list(rows))
+    print(listing.summary(plan))
+
+
+def _print_rows(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    if len(rows) > _MANY_ROWS:
+        widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
+        for row in (columns, *rows):
+            print("  ".join(map(str.ljust, row, widths)).rstrip())
+        return
+    table = _table(*columns)
+    for row in rows:
+        table.add_row(*row)
     _print(table)
 
 
@@ -277,7 +287,7 @@ def _table(*columns: str) -> Table:
     table = Table(box=SIMPLE_HEAD)
     for column in columns:
         # A name must stay whole, as it is what one looks for.
-        table.add_column(column, no_wrap=column == "trial", overflow="fold")
+        table.add_column(column, no_wrap=column in ("trial", "--set"), overflow="fold")
     return table
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import Annotated, Any
 
 import numpy as np
@@ -97,7 +98,7 @@ class DatasetSpecification:
         Whether both parts have the classes in the proportions of the whole.
     standardise
         Whether each feature is shifted and scaled to mean 0 and variance 1, measured on the
-        training part. None: as the dataset's entry says, which is yes for real tables.
+        training part. Left out, or None: yes for real tables, no for what is generated.
 
     Raises
     ------
@@ -186,6 +187,29 @@ def load(specification: DatasetSpecification) -> Dataset:
     if not all(np.isfinite(part).all() for part in (x_train, x_test)):
         raise DatasetError(f"{specification}: has inputs that are infinite or not a number")
     return Dataset(x_train, y_train, x_test, y_test, classes=int(labels.max()) + 1)
+
+
+def known_facts(specification: DatasetSpecification) -> Facts:
+    """Return what a network must fit; the data are made when it is first asked for.
+
+    Raises
+    ------
+    DatasetError
+        As `load` does.
+    """
+    known = _facts(json.dumps(specification.to_dict()))
+    if isinstance(known, DatasetError):
+        raise known
+    return known
+
+
+# A grid of trials has few datasets, and what is known of one is small.
+@lru_cache(maxsize=2**17)
+def _facts(text: str) -> Facts | DatasetError:
+    try:
+        return load(DatasetSpecification.from_dict(json.loads(text))).facts
+    except DatasetError as error:
+        return error
 
 
 def _made(specification: DatasetSpecification) -> tuple[Array, Array]:

@@ -6,7 +6,6 @@ it, the value and what was expected; all mistakes of a plan are told at once.
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from experiments.plan import grid
-from experiments.plan.datasets import DatasetError, Facts, check_fit, load
+from experiments.plan.datasets import DatasetError, check_fit, known_facts
 from experiments.plan.described import fields_of
 from experiments.plan.kinds import Field, List, Table, Text, Unchecked
 from experiments.plan.memory import check_memory, training_bytes, weight_count
@@ -34,7 +33,7 @@ class Plan:
     Attributes
     ----------
     name
-        Names the folder of the results; left out, the file's name.
+        Names the folder of the results; left out, the file does.
     description
         A sentence or two for the report.
     trials
@@ -83,7 +82,7 @@ def plan_kind() -> Table:
         (
             Field("name", name.kind, name.meaning, default=None),
             Field("description", description.kind, description.meaning, default=""),
-            Field("defaults", Unchecked(), "Keys of a trial, for every trial without them.", None),
+            Field("defaults", Unchecked(), "Keys of a trial, for every trial that does not set them itself.", None),
             Field("trials", trials, described["trials"].meaning),
         )
     )
@@ -123,13 +122,12 @@ class Change:
 
 
 class _Reading:
-    """One reading of a plan: the mistakes so far, and what is known of each dataset."""
+    """One reading of a plan, and the mistakes so far."""
 
     def __init__(self, stem: str, changes: Sequence[Change]) -> None:
         self.stem = stem
         self.changes = changes
         self.mistakes: list[str] = []
-        self._facts: dict[str, Facts | DatasetError] = {}
 
     def read(self, table: Mapping[str, Any]) -> Plan:
         self.mistakes += plan_kind().mistakes("", table)
@@ -206,27 +204,19 @@ class _Reading:
             place = places.get(word.group(), where) if word else where
             self.mistakes.append(f"{place}: {mistake}")
 
-    def _check(self, trial: Trial) -> None:
+    @staticmethod
+    def _check(trial: Trial) -> None:
         """Require that data and network fit together, and the machine's memory."""
-        facts = self._known(trial)
+        try:
+            facts = known_facts(trial.dataset)
+        except DatasetError as error:
+            raise error.at("dataset") from None
         check_fit(facts, trial.architecture, trial.dtype)
         batch = trial.batch_size or facts.training_samples
         needed = training_bytes(trial.architecture, trial.optimizer, trial.dtype, batch)
         weights = f"architecture: {weight_count(trial.architecture):,} weights"
         if mistake := check_memory(needed, f"{weights} and a batch of {batch:,} samples"):
             raise PlanError(mistake)
-
-    def _known(self, trial: Trial) -> Facts:
-        text = json.dumps(trial.dataset.to_dict())
-        if text not in self._facts:
-            try:
-                self._facts[text] = load(trial.dataset).facts
-            except DatasetError as error:
-                self._facts[text] = error
-        known = self._facts[text]
-        if isinstance(known, DatasetError):
-            raise known.at("dataset")
-        return known
 
 
 _LEFT_OUT = {"optimizer": "sgd"}

@@ -58,7 +58,7 @@ class Reference:
     epochs
         How many the original trained.
     numpy_test_accuracy, keras_test_accuracy
-        As reported, between 0 and 1; None where there is no figure.
+        As reported; left out, or None, where there is no figure.
     """
 
     note: Annotated[str, Text()]
@@ -74,26 +74,26 @@ class Trial:
     Attributes
     ----------
     name
-        Unique in the plan; names its plots.
+        Unique in the plan; it names the trial's pictures.
     architecture
-        What is trained; it also says on which backend Keras runs.
+        The network, and the loss it is trained on.
     dataset
-        On what.
+        The data, and how they are divided.
     epochs
         How many to train.
     optimizer
-        How.
+        The rule of the updates.
     dtype
-        Of both networks: ``"float32"`` or ``"float64"``.
+        Of both networks.
     batch_size
-        Samples of a batch; None: all training samples.
+        Samples of a batch; ``full``, or None: all training samples.
     shuffle_seed
-        Of the order of samples, a new one each epoch, the same for both sides, see
-        `scratchnet.BatchOrder`; None: as they come.
+        Of the order of samples, a new one each epoch, the same for both sides. Left out, or None:
+        samples stay in order.
     seed
         Of the initial weights.
     reference
-        Somebody else's figures.
+        What somebody else reported, to stand beside ours.
     """
 
     name: Annotated[str, NAME]
@@ -243,7 +243,7 @@ def trial_kind() -> Table:
         "reference": Table(fields_of(Reference)),
     }
     defaults = {**_LEFT_OUT, "shuffle_seed": None}
-    backend = Field("backend", Choice(tuple(CONVENTIONS)), "what Keras runs on", "tensorflow")
+    backend = Field("backend", Choice(tuple(CONVENTIONS)), "What Keras runs on.", "tensorflow")
     fields = (
         dataclasses.replace(
             field,
