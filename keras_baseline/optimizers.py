@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_baseline.backends import active
 from keras_baseline.weights import get_weights, trained
 from scratchnet.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
 from scratchnet.types import Array
@@ -108,7 +109,7 @@ def update(
     set_slots(model, keras_optimizer, optimizer, slots, iterations)
     watched = trained(model)
     tensors = [keras.ops.convert_to_tensor(np.asarray(gradients[name], dtype)) for name in watched]
-    keras_optimizer.apply(tensors, list(watched.values()))
+    active(dtype).updater(keras_optimizer)(tensors, list(watched.values()))
     updated = {
         f"{name}_updated": value for name, value in get_weights(model).items() if name in watched
     }

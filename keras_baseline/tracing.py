@@ -52,6 +52,7 @@ class KerasStep:
             self._traced, lambda y, outputs: self._loss(y, outputs[last])
         )
         self._keras_optimizer = None if optimizer is None else build_optimizer(optimizer, dtype)
+        self._update = self._backend.updater(self._keras_optimizer) if optimizer else None
 
     @cached_property
     def model(self) -> Any:
@@ -120,7 +121,7 @@ class KerasStep:
             for name, value in get_weights(model).items()
             if name not in watched
         }
-        if self.optimizer is not None and self._keras_optimizer is not None:
+        if self.optimizer is not None and self._update is not None:
             zeros = {
                 f"{name}_{slot}": np.zeros(variable.shape)
                 for name, variable in watched.items()
@@ -128,7 +129,7 @@ class KerasStep:
             }
             set_slots(model, self._keras_optimizer, self.optimizer, slots or zeros, iterations)
             tensors = [keras.ops.convert_to_tensor(gradients[name]) for name in watched]
-            self._keras_optimizer.apply(tensors, list(watched.values()))
+            self._update(tensors, list(watched.values()))
             traced |= {
                 f"{name}_updated": value
                 for name, value in get_weights(model).items()

@@ -5,13 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 
 from keras_baseline.regularizers import regularizer
 from keras_baseline.twin import Twin
 from scratchnet.layers import Activation, Add, Dense, Dropout, Flatten
+from scratchnet.types import Array
 
 
-def dense(layer: Dense, dtype: str, activation: str | None = None) -> Any:
+def blank(shape: tuple[int, ...], dtype: Any = None) -> Array:
+    """Initialize a weight that is set before it is used: JAX would compile a random one."""
+    return np.zeros(shape, dtype)
+
+
+def dense(layer: Dense, dtype: str, activation: str | None = None, **options: Any) -> Any:
     """``keras.layers.Dense``."""
     return keras.layers.Dense(
         layer.units,
@@ -20,13 +27,16 @@ def dense(layer: Dense, dtype: str, activation: str | None = None) -> Any:
         kernel_regularizer=regularizer(layer.kernel_regularizer),
         name=layer.name,
         dtype=dtype,
+        **options,
     )
 
 
 def split_dense(layer: Dense, dtype: str) -> dict[str, Any]:
     """A linear ``Dense``, and an ``Activation``: what Keras's layer does inside."""
     return {
-        "pre_activation": dense(layer, dtype, "linear"),
+        "pre_activation": dense(
+            layer, dtype, "linear", kernel_initializer=blank, bias_initializer=blank
+        ),
         "activation": keras.layers.Activation(
             layer.activation, name=f"{layer.name}_activation", dtype=dtype
         ),

@@ -34,6 +34,8 @@ PROJECT = Path(__file__).parents[2]
 MOST_SHRUNK = 10
 CLIMBS = 8
 _CASES_PER_TASK = 5
+SILENCE = 15.0
+"""Seconds after which a line says how far the work is, where no bar can be drawn."""
 
 RunTasks = Callable[[str, "Sequence[Task]"], "Iterator[CaseResult]"]
 """Called with a word for what is done and the tasks; yields their results as they come."""
@@ -183,8 +185,12 @@ def _working(options: argparse.Namespace) -> Iterator[RunTasks]:
 
         def run_tasks(doing: str, tasks: Sequence[Task]) -> Iterator[CaseResult]:
             bar = bars.add_task(doing, total=len(tasks))
-            for results in run(tasks):
+            told = perf_counter()
+            for done, results in enumerate(run(tasks), start=1):
                 bars.advance(bar)
+                if not terminal.isatty() and perf_counter() - told >= SILENCE:
+                    told = perf_counter()
+                    print(f"{done} of {len(tasks)} {doing}", file=terminal, flush=True)
                 yield from results
 
         yield run_tasks

@@ -8,6 +8,9 @@ A module per backend; only that of the active one is imported. Each has two func
     trained weights. An output that the loss does not depend on has none. ``loss(y, outputs)`` is a
     scalar, to which the penalties of regularizers are added; `noise` are the model's further
     inputs. What training changes in weights that are not trained is left in the model.
+``updater(optimizer)``
+    A function ``(gradients, variables) -> None`` that updates the variables that the optimizer was
+    built for, all of them, in their order.
 ``compile_epochs(...)``
     A function that trains whole epochs, see `keras_baseline.training.train`.
 """

@@ -63,6 +63,24 @@ def differentiator(
     return differentiate
 
 
+def updater(optimizer: Any) -> Callable[[list[Any], list[Any]], None]:
+    """Return a function that updates variables from their gradients, compiled as one.
+
+    Called as it is, JAX would compile each operation of the rule for each shape of a weight.
+    """
+    compiled = jax.jit(optimizer.stateless_apply)
+
+    def apply(gradients: list[Any], variables: list[Any]) -> None:
+        slots = optimizer.variables
+        found = compiled(
+            [slot.value for slot in slots], gradients, [variable.value for variable in variables]
+        )
+        for variable, value in zip([*variables, *slots], [*found[0], *found[1]], strict=True):
+            variable.assign(value)
+
+    return apply
+
+
 def compile_epochs(
     model: Any,
     loss: Any,

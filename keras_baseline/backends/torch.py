@@ -51,6 +51,12 @@ def differentiator(
     return differentiate
 
 
+def updater(optimizer: Any) -> Callable[[list[Any], list[Any]], None]:
+    """Return a function that updates variables from their gradients."""
+    apply: Callable[[list[Any], list[Any]], None] = optimizer.apply
+    return apply
+
+
 def compile_epochs(
     model: Any,
     loss: Any,

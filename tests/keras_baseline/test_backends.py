@@ -159,6 +159,34 @@ except RuntimeError as error:
     assert done.stdout == "float64 on JAX: set JAX_ENABLE_X64=1 before Keras is imported\n"
 
 
+@pytest.mark.jax
+def test_a_step_on_jax_compiles_its_parts_and_not_every_operation():
+    program = """
+import numpy as np
+from jax import monitoring
+from keras_baseline.tracing import KerasStep
+from scratchnet import Adam, Architecture, Dense, initial_weights
+
+layers = (Dense(5, "tanh"), Dense(4, "relu"), Dense(3, "softmax"))
+architecture = Architecture((2,), layers, "categorical_crossentropy", "jax")
+step = KerasStep(architecture, "float32", Adam())
+compiled = []
+monitoring.register_event_duration_secs_listener(
+    lambda event, _, **__: "backend_compile" in event and compiled.append(event)
+)
+weights = {name: w.astype("float32") for name, w in initial_weights(architecture, 0).items()}
+batch = np.ones((6, 2), "float32"), np.eye(3, dtype="float32")[[0, 1, 2, 0, 1, 2]]
+step.trace(weights, *batch)
+first = len(compiled)
+step.trace(weights, *batch)
+print(first, len(compiled) - first)
+"""
+    first, second = map(int, run_on("jax", program, JAX_ENABLE_X64="1").stdout.split())
+    # The step, the update, and a slot of zeros for each of six shapes: not 20 operations for each.
+    assert first <= 12
+    assert second == 0
+
+
 def test_a_network_of_another_backend_is_refused():
     architecture = Architecture((1,), (Dense(1),), "mean_squared_error", backend="jax")
     message = "backend = 'jax', but Keras runs on 'tensorflow'; set KERAS_BACKEND=jax"

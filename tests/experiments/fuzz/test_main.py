@@ -68,6 +68,18 @@ def test_some_cases_find_nothing_and_say_so_in_json(tmp_path, capsys):
     assert not list(tmp_path.iterdir())
 
 
+def test_work_that_takes_long_says_how_far_it_is_where_no_bar_is_drawn(
+    tmp_path, capfd, monkeypatch
+):
+    monkeypatch.setattr(fuzz, "SILENCE", 0.0)
+    arguments = ["--count", "12", "--jobs", "1", "--json", "--out", str(tmp_path)]
+    assert fuzz.main(arguments) == 0
+    out, err = capfd.readouterr()
+    assert json.loads(out)["cases"] == 12
+    said = [line for line in err.splitlines() if " of 3 groups of 5 cases" in line]
+    assert [line.split()[0] for line in said] == ["1", "2", "3"]
+
+
 def test_inputs_beyond_float32_are_judged_in_float64():
     case = next(
         case
