@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_baseline.regularizers import regularizer
 from keras_baseline.twin import Twin
-from scratchnet.layers import Activation, Add, Dense, Dropout, Flatten
+from scratchnet.layers import LSTM, Activation, Add, Dense, Dropout, Embedding, Flatten
 from scratchnet.types import Array
 
 
@@ -49,6 +49,7 @@ class GivenDropout(keras.layers.Layer):  # type: ignore[misc]
     def __init__(self, rate: float, **options: Any) -> None:
         super().__init__(**options)
         self.rate = rate
+        self.supports_masking = True
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Return ``x / (1 - rate)`` where the mask is 1, else 0."""
@@ -63,6 +64,10 @@ class GivenDropout(keras.layers.Layer):  # type: ignore[misc]
         """Return the shape of the values."""
         return input_shape[0]
 
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:  # noqa: ARG002
+        """Return the mask of the values: which time steps count."""
+        return mask[0] if mask else None
+
 
 TWINS: dict[str, Twin] = {
     Activation.kind: Twin(
@@ -75,6 +80,32 @@ TWINS: dict[str, Twin] = {
     Dropout.kind: Twin(
         lambda layer, dtype: keras.layers.Dropout(layer.rate, name=layer.name, dtype=dtype),
         given_noise=lambda layer, dtype: GivenDropout(layer.rate, name=layer.name, dtype=dtype),
+    ),
+    Embedding.kind: Twin(
+        lambda layer, dtype: keras.layers.Embedding(
+            layer.input_dim,
+            layer.output_dim,
+            mask_zero=layer.mask_zero,
+            embeddings_initializer=blank,
+            name=layer.name,
+            dtype=dtype,
+        )
+    ),
+    LSTM.kind: Twin(
+        lambda layer, dtype: keras.layers.LSTM(
+            layer.units,
+            activation=layer.activation,
+            recurrent_activation=layer.recurrent_activation,
+            use_bias=layer.use_bias,
+            unit_forget_bias=layer.unit_forget_bias,
+            return_sequences=layer.return_sequences,
+            go_backwards=layer.go_backwards,
+            kernel_initializer=blank,
+            recurrent_initializer=blank,
+            bias_initializer=blank,
+            name=layer.name,
+            dtype=dtype,
+        )
     ),
     Flatten.kind: Twin(lambda layer, dtype: keras.layers.Flatten(name=layer.name, dtype=dtype)),
 }

@@ -158,6 +158,8 @@ class BatchPlan:
         name = layer.name
         self._buffers[name] = self._buffer(name, self._architecture.output_shapes[name])
         sources = tuple(self._buffers[source] for source in self._architecture.sources(layer))
+        if layer.passes_mask:
+            self._buffers[name].mask = sources[0].mask
         bound = layer.bind(sources, parameters, self)
         self.tensors |= {f"{name}/{short}": view for short, view in bound.tensors.items()}
         self.tensors[f"{name}/activation"] = bound.outputs.values

@@ -74,6 +74,24 @@ def he_normal(random: np.random.RandomState, shape: tuple[int, ...]) -> NDArray[
     return _truncated_normal(random, shape, float(np.sqrt(2.0 / fans(shape)[0])))
 
 
+def random_uniform(random: np.random.RandomState, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Draw from U(-0.05, 0.05), Keras's default for embeddings."""
+    return random.uniform(-0.05, 0.05, shape)
+
+
+def orthogonal(random: np.random.RandomState, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Draw a matrix with orthonormal rows or columns, by QR of a normal one (Saxe et al. 2014)."""
+    rows, columns = int(np.prod(shape[:-1])), shape[-1]
+    q, r = np.linalg.qr(random.standard_normal((max(rows, columns), min(rows, columns))))
+    q *= np.sign(np.diag(r))
+    return (q.T if rows < columns else q).reshape(shape)
+
+
+def ones(random: np.random.RandomState, shape: tuple[int, ...]) -> NDArray[np.float64]:  # noqa: ARG001
+    """Return ones."""
+    return np.ones(shape)
+
+
 def zeros(random: np.random.RandomState, shape: tuple[int, ...]) -> NDArray[np.float64]:  # noqa: ARG001
     """Return zeros, Keras's default for a bias."""
     return np.zeros(shape)
@@ -93,6 +111,9 @@ INITIALIZERS: dict[str, Initializer] = {
     "glorot_normal": glorot_normal,
     "he_uniform": he_uniform,
     "he_normal": he_normal,
+    "orthogonal": orthogonal,
+    "random_uniform": random_uniform,
+    "ones": ones,
     "zeros": zeros,
     "article": article,
 }

@@ -11,7 +11,8 @@ from experiments.parity.exact.formulas.examples import (
     LAYER_EXAMPLES,
     LOSS_EXAMPLES,
 )
-from experiments.parity.exact.reference import reference_prediction
+from experiments.parity.envelope import envelope, judge_free, perturbed_histories
+from experiments.parity.exact.reference import reference_prediction, reference_step
 from experiments.parity.step import TwinStep
 from experiments.parity.trace import Snapshot
 from experiments.parity.verdict import judge_network
@@ -19,8 +20,9 @@ from keras_baseline.model import LOSS_TWINS, build
 from keras_baseline.regularizers import REGULARIZER_TWINS
 from keras_baseline.tracing import KerasStep
 from keras_baseline.twins import TWINS
-from keras_baseline.weights import set_weights
-from scratchnet import SGD, Architecture, Network, OptimizerState, fit, gradient_check
+from keras_baseline.training import train
+from keras_baseline.weights import get_weights, set_weights
+from scratchnet import SGD, Architecture, BatchOrder, Network, OptimizerState, fit, gradient_check
 from scratchnet.activations import ACTIVATIONS
 from scratchnet.layers import LAYERS
 from scratchnet.losses import LOSSES
@@ -116,3 +118,34 @@ def test_a_copy_goes_on_as_the_network_does(example):
     for name, value in network.weights.items():
         np.testing.assert_array_equal(twin.weights[name], value)
     np.testing.assert_array_equal(twin.predict(x), network.predict(x))
+
+
+@pytest.mark.parametrize(
+    "example",
+    [pytest.param(examples[-1], id=kind) for kind, examples in LAYER_EXAMPLES.items()],
+)
+def test_a_training_learns_as_keras_does(example):
+    dtype, seed, epochs = "float64", 5, 3
+    architecture, weights = example.architecture, example.weights(dtype)
+    x, y = example.inputs(dtype), example.targets(dtype)
+    order = BatchOrder(len(x), 3, shuffle_seed=1)
+    network = Network(architecture, seed=seed, dtype=dtype)
+    network.set_weights(weights)
+    settings = {"batch_size": 3, "shuffle_seed": 1, "validation_data": (x, y)}
+    state = OptimizerState(MOMENTUM, network.parameters)
+    ours = fit(network, x, y, optimizer=state, epochs=epochs, **settings)
+    model = build(architecture, dtype, given_noise=True)
+    set_weights(model, weights)
+    data = {"order": order, "epochs": epochs, "validation_data": (x, y)}
+    arguments = (architecture, dtype, MOMENTUM)
+    twin = train(model, *arguments, x, y, **data, noise_seed=seed)
+    strayed = perturbed_histories(
+        *arguments, weights, x, y, **data, seeds=range(6), noise_seed=seed
+    )
+    first = Snapshot(0, weights, {}, x, y, draw_noise(architecture, seed, 0, len(x)))
+    first_loss = reference_step(architecture, dtype, first)["loss"]
+    rows = judge_free(ours, twin, envelope(ours, strayed), first_loss)
+    assert {row.tensor for row in rows} == {"loss", "val_loss"}
+    assert "divergent" not in {row.verdict for row in rows}, rows
+    for side in (network.weights, get_weights(model)):
+        assert all(np.any(side[name] != value) for name, value in weights.items())

@@ -112,6 +112,7 @@ def perturbed_histories(
     epochs: int,
     validation_data: tuple[Array, Array],
     seeds: Sequence[int],
+    noise_seed: int = 0,
 ) -> list[History]:
     """Train once per seed with one-ulp perturbations; imports nothing but scratchnet.
 
@@ -121,10 +122,12 @@ def perturbed_histories(
         The run that is perturbed.
     seeds
         Of the perturbations, one per run.
+    noise_seed
+        Of the noise of random layers, which is that of the run that is perturbed.
     """
     histories = []
     for seed in seeds:
-        network = Network(architecture, seed=0, dtype=dtype)
+        network = Network(architecture, seed=noise_seed, dtype=dtype)
         network.set_weights(weights)
         state = PerturbedState(
             optimizer,

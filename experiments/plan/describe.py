@@ -11,13 +11,13 @@ from scratchnet.optimizers import Optimizer
 
 def describe_architecture(architecture: Architecture) -> str:
     """Return ``2-4-6-6-4-1 relu, sigmoid``: sizes, and activations without repetition."""
-    sizes = [architecture.input_shape[0], *(shape[0] for shape in architecture.shapes()[1:])]
+    sizes = ["x".join(map(str, shape)) for shape in architecture.shapes()]
     activations: list[str] = []
     for layer in architecture.layers:
         activation = layer.activation if isinstance(layer, Dense) else layer.kind
         if activations[-1:] != [activation]:
             activations.append(activation)
-    return f"{'-'.join(map(str, sizes))} {', '.join(activations)}"
+    return f"{'-'.join(sizes)} {', '.join(activations)}"
 
 
 def describe_optimizer(optimizer: Optimizer) -> str:

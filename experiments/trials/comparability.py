@@ -183,7 +183,9 @@ def loss_path(architecture: Architecture) -> str:
     """Return by which path scratchnet computes the loss, in the words of `TwinSettings`."""
     if not architecture.loss.name.endswith("crossentropy"):
         return "plain"
-    return "fused" if architecture.fused else "clipped"
+    if architecture.fused:
+        return "fused"
+    return "logits" if architecture.loss.takes_logits else "clipped"
 
 
 def scratchnet_settings(

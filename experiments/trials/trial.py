@@ -6,6 +6,7 @@ Read `run_trial` from top to bottom; what it finds out is a `TrialResult`.
 from __future__ import annotations
 
 import itertools
+import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from experiments.trials.comparability import (
 )
 from experiments.trials.turns import EpochSeconds, measure
 from scratchnet.losses import LOSSES
+from scratchnet.noise import draw_noise
 from scratchnet.network import Network, initial_weights
 from scratchnet.optimizers import OptimizerState
 from scratchnet.training import BatchOrder, History, fit
@@ -159,8 +161,8 @@ def blas_threads(trial: Trial) -> int | None:
     A small product gains next to nothing from a second thread, and is many times slower as soon
     as that thread must wait for a busy core.
     """
-    sizes = [trial.architecture.input_shape, *trial.architecture.shapes()[1:]]
-    widest = max(a[0] * b[0] for a, b in itertools.pairwise(sizes))
+    sizes = [math.prod(shape) for shape in trial.architecture.shapes()]
+    widest = max(a * b for a, b in itertools.pairwise(sizes))
     samples = trial.batch_size or len(load(trial.dataset).x_train)
     return 1 if samples * widest <= _SMALL_PRODUCT else None
 
@@ -171,7 +173,7 @@ def _run(trial: Trial, on_progress: OnProgress, timing_budget: float) -> TrialRe
     started = perf_counter()
     data = load_data(trial)
     weights = initial_weights(trial.architecture, trial.seed)
-    grid = _plane(data) if data.x_train.shape[1] == 2 else None
+    grid = _plane(data) if data.x_train.shape[1:] == (2,) else None
 
     on_progress("training scratchnet", 0.0)
     ours = _train_scratchnet(trial, data, weights, grid)
@@ -349,6 +351,7 @@ def take_snapshot(
         },
         x=data.x_train[chosen],
         y=data.y_train[chosen],
+        noise=draw_noise(network.architecture, network.seed, optimizer.iterations, len(chosen)),
     )
 
 
@@ -365,7 +368,7 @@ def _train_keras(
     from keras_baseline.training import train
     from keras_baseline.weights import get_weights, set_weights
 
-    model = build(trial.architecture, trial.dtype)
+    model = build(trial.architecture, trial.dtype, given_noise=True)
     set_weights(model, weights)
     settings = keras_settings(
         twin_settings(model, trial.architecture, trial.dtype),
@@ -394,6 +397,7 @@ def _train_keras(
         validation_data=(data.x_test, data.y_test),
         on_epochs=after_epochs,
         pause_at=tuple(looks),
+        noise_seed=trial.seed,
     )
     return _Trained(settings, history, predict(model, data.x_test, trial.dtype), planes, [])
 
@@ -418,6 +422,7 @@ def _perturbed_trainings(
             epochs=trial.epochs,
             validation_data=(data.x_test, data.y_test),
             seeds=range(PERTURBED_RUNS)[share::processes],
+            noise_seed=trial.seed,
         )
         for share in range(processes)
     ]

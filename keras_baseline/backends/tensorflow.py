@@ -34,7 +34,12 @@ def differentiator(
         return (
             float(value),
             {name: tensor.numpy() for name, tensor in tensors.items()},
-            {name: gradient.numpy() for name, gradient in found.items() if gradient is not None},
+            {
+                # The gradient of a table that was looked up is sparse.
+                name: tf.convert_to_tensor(gradient).numpy()
+                for name, gradient in found.items()
+                if gradient is not None
+            },
         )
 
     return differentiate

@@ -3,12 +3,14 @@
 from scratchnet.layers.activation import Activation
 from scratchnet.layers.base import Layer, Pass, Weight
 from scratchnet.layers.dense import Dense
+from scratchnet.layers.embedding import Embedding
 from scratchnet.layers.merging import Add
 from scratchnet.layers.random import Dropout
+from scratchnet.layers.recurrent import LSTM
 from scratchnet.layers.reshaping import Flatten
 
 LAYERS: dict[str, type[Layer]] = {
-    layer.kind: layer for layer in (Activation, Add, Dense, Dropout, Flatten)
+    layer.kind: layer for layer in (Activation, Add, Dense, Dropout, Embedding, Flatten, LSTM)
 }
 
-__all__ = ["LAYERS", "Activation", "Add", "Dense", "Dropout", "Flatten", "Layer", "Pass", "Weight"]
+__all__ = ["LAYERS", "LSTM", "Activation", "Add", "Dense", "Dropout", "Embedding", "Flatten", "Layer", "Pass", "Weight"]

@@ -29,6 +29,7 @@ class Activation(Layer):
     """
 
     kind: ClassVar[str] = "activation"
+    passes_mask: ClassVar[bool] = True
 
     activation: str
 

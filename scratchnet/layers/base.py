@@ -98,10 +98,14 @@ class Layer(ABC):
         The layer's ``type`` in a dict or TOML, and the stem of its automatic name.
     needs_noise
         Whether it draws random numbers in training.
+    passes_mask
+        Whether its outputs have the mask of its input: which time steps count (Keras's
+        ``supports_masking``).
     """
 
     kind: ClassVar[str]
     needs_noise: ClassVar[bool] = False
+    passes_mask: ClassVar[bool] = False
 
     name: str = ""
     inputs: tuple[str, ...] = ()

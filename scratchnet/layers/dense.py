@@ -48,6 +48,7 @@ class Dense(Layer):
     """
 
     kind: ClassVar[str] = "dense"
+    passes_mask: ClassVar[bool] = True
 
     units: int
     activation: str = "linear"

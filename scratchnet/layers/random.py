@@ -33,6 +33,7 @@ class Dropout(Layer):
     """
 
     kind: ClassVar[str] = "dropout"
+    passes_mask: ClassVar[bool] = True
     needs_noise: ClassVar[bool] = True
 
     rate: float

@@ -47,7 +47,10 @@ def test_values_fill_their_range_and_stay_in_it(name, limit):
     assert 0.99 * limit < values.max() <= limit
 
 
-@pytest.mark.parametrize("name", sorted(set(INITIALIZERS) - {"article", "zeros"}))
+OTHERS = {"article", "zeros", "ones", "orthogonal"}
+
+
+@pytest.mark.parametrize("name", sorted(set(INITIALIZERS) - OTHERS))
 def test_range_and_spread_are_those_of_keras(name):
     keras_values = keras.ops.convert_to_numpy(
         keras.initializers.get({"class_name": name, "config": {"seed": 1}})(SHAPE)
@@ -64,8 +67,16 @@ def test_fans_are_those_of_keras(shape):
     assert fans(shape) == compute_fans(shape)
 
 
-def test_zeros_are_zeros():
+def test_zeros_are_zeros_and_ones_are_ones():
     assert not draw("zeros").any()
+    assert np.all(draw("ones") == 1)
+
+
+@pytest.mark.parametrize("shape", [(5, 5), (3, 7), (7, 3), (2, 2, 3, 5)])
+def test_orthogonal_vectors_are_orthonormal(shape):
+    matrix = draw("orthogonal", shape=shape).reshape(-1, shape[-1])
+    fewer = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
+    np.testing.assert_allclose(fewer @ fewer.T, np.eye(len(fewer)), rtol=0, atol=1e-14)
 
 
 def test_seed_99_gives_the_articles_own_numbers():

@@ -118,6 +118,7 @@ class _Step:
         """Compute every layer; `outputs` are those to go on with."""
         x = self.snapshot.x.astype(self.precision.dtype)
         outputs = {INPUT: self.precision.exact(x)}
+        masks: dict[str, Array | None] = {INPUT: None}
         computed = {}
         for layer in self.architecture.layers:
             place = Place(
@@ -130,8 +131,10 @@ class _Step:
                 self.snapshot.noise.get(layer.name),
                 partial(self._keep_of, layer.name),
                 training,
+                tuple(masks[source] for source in self.architecture.sources(layer)),
             )
             done = layer_formula(layer)(layer, place)
+            masks[layer.name] = place.masks[0] if layer.passes_mask else done.mask
             outputs[layer.name] = self.keep(f"{layer.name}/activation", done.outputs)
             computed[layer.name] = dataclasses.replace(done, outputs=outputs[layer.name])
         return computed

@@ -174,6 +174,10 @@ class Bounded:
         """The transposed matrix."""
         return self.map(np.transpose)
 
+    def __getitem__(self, index: Any) -> Bounded:
+        """Return some of the elements."""
+        return self.map(lambda values: values[index])
+
     def map(self, move: Callable[[Array], Array]) -> Bounded:
         """Apply a function that only moves elements about."""
         error = move(self.error)
@@ -427,6 +431,17 @@ def stack(parts: Sequence[Bounded]) -> Bounded:
         np.stack([part.error for part in parts]),
         np.stack([part.branch for part in parts]),
         np.stack([part.expected for part in parts]),
+        parts[0].precision,
+    )
+
+
+def concatenate(parts: Sequence[Bounded], axis: int) -> Bounded:
+    """Return arrays one behind another along an axis."""
+    return Bounded(
+        np.concatenate([part.value for part in parts], axis),
+        np.concatenate([part.error for part in parts], axis),
+        np.concatenate([part.branch for part in parts], axis),
+        np.concatenate([part.expected for part in parts], axis),
         parts[0].precision,
     )
 

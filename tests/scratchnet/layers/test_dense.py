@@ -77,7 +77,7 @@ def test_backward_is_the_textbook_chain_rule(dtype):
         ({"units": 2, "activation": "rely"}, "activation = 'rely'.*did you mean 'relu'"),
         ({"units": 2, "use_bias": "yes"}, "use_bias = 'yes'"),
         ({"units": 2, "kernel_initializer": "he"}, "kernel_initializer = 'he'"),
-        ({"units": 2, "bias_initializer": "ones"}, "bias_initializer = 'ones'"),
+        ({"units": 2, "bias_initializer": "one"}, "bias_initializer = 'one'"),
     ],
 )
 def test_wrong_field_is_named(fields, message):

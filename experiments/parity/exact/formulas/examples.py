@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from experiments.parity.exact.formulas.example import Example, example
 from scratchnet.activations import ACTIVATIONS
-from scratchnet.layers import Activation, Add, Dense, Dropout, Flatten
+from scratchnet.layers import LSTM, Activation, Add, Dense, Dropout, Embedding, Flatten
 from scratchnet.losses import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -54,6 +54,34 @@ LAYER_EXAMPLES: dict[str, tuple[Example, ...]] = {
         example("hidden", (3,), Dense(16, "relu"), Dropout(0.4), Dense(2)),
         example("on inputs", (6,), Dropout(0.25), Dense(2, "softmax"),
                 loss="categorical_crossentropy"),
+    ),
+    Embedding.kind: (
+        example("tokens", (4,), Embedding(6, 3), Flatten(), Dense(2), tokens=6, samples=5),
+        example("one token more than once", (5,), Embedding(2, 3), Flatten(), Dense(2), tokens=2),
+    ),
+    LSTM.kind: (
+        example("last output", (4, 3), LSTM(5), Dense(2)),
+        example(
+            "sequences, backwards",
+            (4, 3),
+            LSTM(3, return_sequences=True, go_backwards=True),
+            LSTM(2, use_bias=False),
+            Dense(1, "sigmoid"),
+            loss="binary_crossentropy",
+        ),
+        example("one step", (1, 3), LSTM(4, activation="sigmoid"), Dense(2)),
+        example("masked", (5,), Embedding(4, 3, mask_zero=True), LSTM(4), Dense(2), tokens=4),
+        example(
+            "masked sequences",
+            (5,),
+            Embedding(3, 2, mask_zero=True),
+            Dropout(0.3),
+            LSTM(4, return_sequences=True),
+            LSTM(3, go_backwards=True),
+            Dense(2, "softmax"),
+            loss="categorical_crossentropy",
+            tokens=3,
+        ),
     ),
     Flatten.kind: (
         example("images", (3, 4, 2), Flatten(), Dense(3, "softmax"),

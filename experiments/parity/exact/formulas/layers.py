@@ -13,8 +13,9 @@ from experiments.parity.exact.formulas.place import (
     as_rows,
     with_shape,
 )
+from experiments.parity.exact.formulas.recurrent import embedding, lstm
 from experiments.parity.exact.rounding import Bounded, matmul, stack
-from scratchnet.layers import Activation, Add, Dense, Dropout, Flatten, Layer
+from scratchnet.layers import LSTM, Activation, Add, Dense, Dropout, Embedding, Flatten, Layer
 
 
 def dense(layer: Dense, at: Place) -> Computed:
@@ -83,7 +84,9 @@ LAYER: dict[str, LayerFormula] = {
     Add.kind: add,
     Dense.kind: dense,
     Dropout.kind: dropout,
+    Embedding.kind: embedding,
     Flatten.kind: flatten,
+    LSTM.kind: lstm,
 }
 """By the layer's kind."""
 

@@ -27,6 +27,8 @@ class Place:
         what to go on with: the value, or the twin's in lockstep.
     training
         Whether the layer runs as in training or as in inference.
+    masks
+        Of each input: which time steps count, ``(samples, time)`` bool, or None where all do.
     """
 
     inputs: tuple[Bounded, ...]
@@ -34,6 +36,7 @@ class Place:
     noise: Array | None
     keep: Callable[[str, Bounded], Bounded]
     training: bool = True
+    masks: tuple[Array | None, ...] = (None,)
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,9 @@ class Computed:
         From the gradient of the logits.
     updates
         What a step of training leaves in weights that no optimizer changes, by short name.
+    mask
+        Of the outputs; for layers that make a mask or end one. Layers that pass the mask of their
+        input leave it to the step.
     """
 
     outputs: Bounded
@@ -76,6 +82,7 @@ class Computed:
     logits: Bounded | None = None
     backward_from_logits: Callable[[Bounded], Gradients] | None = None
     updates: Mapping[str, Bounded] = field(default_factory=dict)
+    mask: Array | None = None
 
 
 LayerFormula = Callable[[Any, Place], Computed]
