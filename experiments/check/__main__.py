@@ -2,7 +2,7 @@
 
 It takes a class, ``NAME(architecture, weights)`` with ``gradients(x, y)``, or a module with the
 article's functions; see ``docs/check.md``. Exit status: 0 where every difference is rounding, 1
-where one is not or the code does not answer, 2 for bad input.
+where one is not, 2 for bad input and where nothing was compared, 3 for a mistake of our own.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ import json
 import re
 import sys
 import time
+import traceback
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.runtime.exit_status import ALL_WELL, BAD_INPUT, DIVERGENT, unless_interrupted
+from experiments.runtime.exit_status import ALL_WELL, BAD_INPUT, CRASHED, DIVERGENT, unless_interrupted
 
 if TYPE_CHECKING:
     from experiments.check.examination import Examination
@@ -59,17 +60,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BadInputError as error:
         print(f"experiments.check: {error}", file=sys.stderr)
         return BAD_INPUT
+    except Exception as error:
+        print(f"experiments.check: {_describe(error)}", file=sys.stderr)
+        return CRASHED
+
+
+def _describe(error: Exception) -> str:
+    """Say that the check itself failed, and where: it is no verdict on anybody's code."""
+    from experiments.check.user.answer import InternalError
+
+    if isinstance(error, InternalError):
+        # The traceback is of the user's process.
+        lines = [" ".join(line.split()) for line in str(error).splitlines() if line.strip()]
+        where = next((line for line in reversed(lines) if line.startswith("File ")), "")
+        said = f"{lines[-1] if lines else 'no reason'} ({where}, in your code's process)"
+    else:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        said = f"{type(error).__name__}: {error} ({place.filename}, line {place.lineno})"
+    return f"internal error, no verdict: {' '.join(said.split())}; please report it"
 
 
 def _check(network: str, seconds: float, *, as_json: bool) -> int:
     path, name = split_name(network)
-
     # Imported here so that --help starts at once.
     from experiments.check.not_judged import unreadable, unrecognised
     from experiments.check.report import Report
     from experiments.check.source import Source
 
-    source = Source.read(path)
+    try:
+        source = Source.read(path)
+    except OSError as error:
+        raise BadInputError(f"{path}: cannot be read: {error.strerror}") from None
     report = Report(not_judged=unreadable(source))
     if report.not_judged is None:
         from experiments.check.examination import Examination
@@ -141,7 +162,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m experiments.check",
         description="Judge a network that you wrote: are its losses, gradients and updates those "
         "of Keras, and if not, where, and what is the likely mistake?",
-        epilog="Exit status: 0 equal to rounding; 1 divergent; 2 bad input; 130 interrupted. "
+        epilog="Exit status: 0 equal to rounding; 1 divergent; 2 bad input, or not judged; "
+        "3 a mistake of the check itself; 130 interrupted. "
         "See docs/check.md.",
     )
     parser.add_argument(

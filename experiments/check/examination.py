@@ -95,7 +95,7 @@ class Examination:
             findings.import_problem = findings.import_problem or error.problem
             findings.not_recognised = "the file could not be loaded"
         except (TamperedError, MessageError) as error:
-            findings.tampered = str(error)
+            findings.tampered = _tampered(error)
         return not (findings.not_recognised or findings.tampered)
 
     def try_cases(self) -> Findings:
@@ -108,7 +108,7 @@ class Examination:
             else:
                 self.findings.end = error.problem
         except (TamperedError, MessageError) as error:
-            self.findings.tampered = str(error)
+            self.findings.tampered = _tampered(error)
         return self.findings
 
     def _prepare(self) -> None:
@@ -196,6 +196,12 @@ class Examination:
             self.findings.end = problem
         else:
             self.findings.unfinished = problem
+
+
+def _tampered(error: Exception) -> str:
+    if isinstance(error, TamperedError):
+        return str(error)
+    return f"your code's process does not answer as it was made to: {error}"
 
 
 def plan(form: str, words: set[str]) -> Iterator[tuple[str, Case]]:

@@ -104,6 +104,8 @@ def read_step(
 
 
 def _no_mistake_of_ours(header: Mapping[str, Any]) -> None:
+    if "replaced" in header:
+        raise MessageError(f"{_text(header['replaced'])} of the check was replaced")
     if "internal" in header and isinstance(header["internal"], str):
         raise InternalError(header["internal"])
 

@@ -32,6 +32,7 @@ from experiments.check.user.recorder import (
     timed_out,
     user_line,
 )
+from experiments.check.user.seal import Seal
 from experiments.check.user.shield import ancestors, give_up_signals_to
 from experiments.check.user.task import Task
 
@@ -194,6 +195,7 @@ def main() -> None:
     answers = Answers(path, name or None, progress, Alarm(deaf))
     sys.argv = [file]
     sys.dont_write_bytecode = True
+    seal = Seal("experiments.check.user")
     give_up_signals_to(ancestors(os.getppid()))
     withhold_ours(Path(__file__).resolve().parents[3])
     sys.path.insert(0, str(path.parent))
@@ -205,6 +207,8 @@ def main() -> None:
         except Exception:
             # Ours, since the user's were turned into problems: not to be mistaken for theirs.
             answer, tensors = {"internal": traceback.format_exc()}, {}
+        if replaced := seal.broken():
+            answer, tensors = {"replaced": replaced}, {}
         channel.send({"answer": answer, "number": number}, tensors)
     # Threads that the user's code left behind are not waited for.
     os._exit(0)

@@ -19,6 +19,15 @@ import sys
 import time
 
 _PR_SET_CHILD_SUBREAPER = 36
+FLOOD = 98
+"""Exit status that stands for a command that was ended because it started ever more processes."""
+
+_MOST_PROCESSES = 200
+"""More than any network of one step needs, and few enough to be ended at once."""
+
+_LOOK = 0.2
+"""Seconds after which they are counted."""
+
 _PATIENCE = 5.0
 """Seconds after which what cannot be ended is left."""
 
@@ -107,12 +116,14 @@ def main() -> None:
     os.write(status, b"%d\n" % process.pid)
     ended: int | None = None
     while ended is None:
-        readable, _, _ = select.select([sys.stdin.fileno(), wake_reading], [], [])
+        readable, _, _ = select.select([sys.stdin.fileno(), wake_reading], [], [], _LOOK)
         if sys.stdin.fileno() in readable and not os.read(sys.stdin.fileno(), 1):
             break
         if wake_reading in readable:
             os.read(wake_reading, 4096)
         ended = _buried(process.pid)
+        if ended is None and len(descendants(os.getpid())) > _MOST_PROCESSES:
+            ended = FLOOD
     _end_all(process.pid)
     if ended is not None:
         os.write(status, b"%d\n" % ended)

@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from experiments.check.user import messages
 from experiments.check.user.clock import DEAF, OwnTime
-from experiments.check.user.keeper import end_descendants, end_session
+from experiments.check.user.keeper import FLOOD, end_descendants, end_session
 from experiments.check.user.messages import MessageError
 from experiments.check.user.recorder import Problem
 
@@ -222,6 +222,8 @@ class UserProcess:
         status = self._exit_status()
         if status == DEAF:
             return Problem("timed_out", where, f"{where} had not come to an end in time")
+        if status == FLOOD:
+            return Problem("exited", where, f"{where} started hundreds of processes")
         if status is None:
             return Problem("exited", where, f"{where} closed the line to the check")
         if status < 0:

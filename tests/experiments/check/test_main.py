@@ -140,3 +140,52 @@ def test_a_name_is_split_off_a_file_and_not_off_a_drive(tmp_path):
     assert split_name(str(path)) == (path, None)
     with pytest.raises(BadInputError):
         split_name("C:\\net.py")
+
+
+def test_a_mistake_of_the_check_is_status_3_in_one_line(tmp_path, capsys, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("broken\nin two lines")
+
+    monkeypatch.setattr("experiments.check.source.Source.read", broken)
+    path = tmp_path / "net.py"
+    path.write_text("")
+    assert main([str(path)]) == 3
+    captured = capsys.readouterr()
+    assert "internal error, no verdict: RuntimeError: broken in two lines" in captured.err
+    assert captured.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "told"),
+    [
+        ("print 'hello'\n", "other_python", "2to3"),
+        ("def f(:\n", "not_python", "line 1 of net.py"),
+        ("import no_such_module\n", "missing_module", "no_such_module.py"),
+        ("open('no/such/data.csv')\n", "missing_data", "put the data where"),
+        ("while True: pass\n", "timed_out", '__name__ == "__main__"'),
+        ("1 / 0\n", "import", "without an error"),
+        ("def forward(x): ...\n", "not_recognised", "one of the forms"),
+    ],
+)
+def test_what_was_not_compared_is_not_judged(text, code, told, tmp_path, capsys):
+    path = tmp_path / "net.py"
+    path.write_text(text)
+    assert main([str(path), "--json", "--seconds", "2"]) == 2
+    report = json.loads(capsys.readouterr().out)
+    assert report["verdict"] == "not judged"
+    assert report["first_divergence"] is None
+    assert report["not_judged"]["code"] == code
+    assert told in report["not_judged"]["reason"] + report["not_judged"]["next_step"]
+
+
+def test_a_refusal_lists_what_the_file_contains(tmp_path, capsys):
+    path = tmp_path / "net.py"
+    path.write_text(
+        "class Net:\n    def __init__(self, sizes): ...\n    def train(self, x, y=None): ...\n"
+        "def sigmoid(z): ...\n"
+    )
+    assert main([str(path)]) == 2
+    text = capsys.readouterr().out
+    assert "class Net: __init__(sizes), train(x, y=None)" in text
+    assert "def sigmoid(z)" in text
+    assert "full_forward_propagation(X, params_values" in " ".join(text.split())

@@ -2,35 +2,15 @@ from pathlib import Path
 
 import pytest
 
-from experiments.check.conclusion import conclude
-from experiments.check.examination import Examination
-from experiments.check.not_judged import unrecognised
-from experiments.check.report import Report
-from experiments.check.source import Source
-from experiments.check.user.process import UserProcess
-
 FORWARD = "    A_curr = X\n"
 
 
 @pytest.fixture
-def run(tmp_path, network_source):
+def run(run_alone, network_source):
     """Run a patched article network in a process of its own."""
 
     def ran(*patches, before="", after="", seconds=8.0):
-        path = tmp_path / "mine.py"
-        path.write_text(before + network_source("article_network", *patches) + after)
-        source = Source.read(path)
-        process = UserProcess(path, None)
-        try:
-            examination = Examination(process.ask, source.words, seconds)
-            findings = examination.findings
-            if not examination.recognise():
-                return findings, Report(not_judged=unrecognised(findings, source))
-            examination.try_cases()
-        finally:
-            process.kill()
-        findings.printed = process.printed
-        return findings, conclude(findings, source, ask_keras=None)
+        return run_alone(before + network_source("article_network", *patches) + after, seconds)
 
     return ran
 
