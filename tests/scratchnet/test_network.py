@@ -5,6 +5,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from experiments.bench.peers.article_numpy import load_article
 from scratchnet import SGD, Adam, Architecture, Dense, Network, OptimizerState
 from scratchnet.losses import LOSSES
 
@@ -28,25 +29,22 @@ def with_drawn_biases(network, seed=0):
 
 
 def by_the_articles_formulas(network, x, y):
-    """Cost and gradients as the article derives them, samples in columns."""
-    layers = [layer.name for layer in network.architecture.layers]
+    """Cost and gradients by the article's own functions, samples in columns."""
+    article = load_article()
+    names = [layer.name for layer in network.architecture.layers]
+    layers = [{"activation": layer.activation} for layer in network.architecture.layers]
     weights = network.weights
-    memory, a = [], x.T
-    for name in layers:
-        z = weights[f"{name}/kernel"].T @ a + weights[f"{name}/bias"][:, None]
-        memory.append((name, a, z))
-        a = 1 / (1 + np.exp(-z)) if name == layers[-1] else np.maximum(0, z)
-    m, target = len(x), y.T
-    cost = -(target @ np.log(a).T + (1 - target) @ np.log(1 - a).T).item() / m
-    da = -(target / a - (1 - target) / (1 - a))
+    parameters = {}
+    for number, name in enumerate(names, start=1):
+        parameters[f"W{number}"] = weights[f"{name}/kernel"].T
+        parameters[f"b{number}"] = weights[f"{name}/bias"][:, None]
+    prediction, memory = article.full_forward_propagation(x.T, parameters, layers)
+    found = article.full_backward_propagation(prediction, y.T, memory, parameters, layers)
     gradients = {}
-    for name, a_before, z in reversed(memory):
-        s = 1 / (1 + np.exp(-z))
-        dz = da * s * (1 - s) if name == layers[-1] else np.where(z <= 0, 0, da)
-        gradients[f"{name}/kernel"] = (dz @ a_before.T / m).T
-        gradients[f"{name}/bias"] = dz.sum(axis=1) / m
-        da = weights[f"{name}/kernel"] @ dz
-    return cost, gradients
+    for number, name in enumerate(names, start=1):
+        gradients[f"{name}/kernel"] = found[f"dW{number}"].T
+        gradients[f"{name}/bias"] = found[f"db{number}"].ravel()
+    return float(article.get_cost_value(prediction, y.T)), gradients
 
 
 def test_loss_and_gradients_are_those_of_the_articles_formulas(make_batch):
