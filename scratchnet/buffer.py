@@ -13,6 +13,11 @@ def samples_first(memory: Array) -> Array:
     return memory.transpose(memory.ndim - 1, *range(1, memory.ndim - 1), 0)
 
 
+def channels_first(values: Array) -> Array:
+    """Return a view of ``(samples, ..., channels)`` as memory ``(channels, ..., samples)``."""
+    return values.transpose(values.ndim - 1, *range(1, values.ndim - 1), 0)
+
+
 class Buffer:
     """Values that one layer hands to the next, for one batch size, and their gradient.
 
@@ -76,7 +81,7 @@ class Buffer:
 
 def as_matrix(gradient: Array) -> Array:
     """Return a gradient that `Buffer.claim_gradient` gave as ``(channels, positions * samples)``."""
-    memory = gradient.transpose(gradient.ndim - 1, *range(1, gradient.ndim - 1), 0)
+    memory = channels_first(gradient)
     matrix = memory.reshape(memory.shape[0], -1)
     assert np.shares_memory(matrix, memory)
     return matrix

@@ -2,6 +2,7 @@
 
 from scratchnet.layers.activation import Activation
 from scratchnet.layers.base import Layer, Pass, Weight
+from scratchnet.layers.convolution import Conv1D, Conv2D, Conv3D
 from scratchnet.layers.dense import Dense
 from scratchnet.layers.embedding import Embedding
 from scratchnet.layers.merging import Add
@@ -10,7 +11,34 @@ from scratchnet.layers.recurrent import LSTM
 from scratchnet.layers.reshaping import Flatten
 
 LAYERS: dict[str, type[Layer]] = {
-    layer.kind: layer for layer in (Activation, Add, Dense, Dropout, Embedding, Flatten, LSTM)
+    layer.kind: layer
+    for layer in (
+        Activation,
+        Add,
+        Conv1D,
+        Conv2D,
+        Conv3D,
+        Dense,
+        Dropout,
+        Embedding,
+        Flatten,
+        LSTM,
+    )
 }
 
-__all__ = ["LAYERS", "LSTM", "Activation", "Add", "Dense", "Dropout", "Embedding", "Flatten", "Layer", "Pass", "Weight"]
+__all__ = [
+    "LAYERS",
+    "LSTM",
+    "Activation",
+    "Add",
+    "Conv1D",
+    "Conv2D",
+    "Conv3D",
+    "Dense",
+    "Dropout",
+    "Embedding",
+    "Flatten",
+    "Layer",
+    "Pass",
+    "Weight",
+]

@@ -436,7 +436,7 @@ def stack(parts: Sequence[Bounded]) -> Bounded:
 
 
 def concatenate(parts: Sequence[Bounded], axis: int) -> Bounded:
-    """Return arrays one behind another along an axis."""
+    """Return arrays one after another along an axis."""
     return Bounded(
         np.concatenate([part.value for part in parts], axis),
         np.concatenate([part.error for part in parts], axis),

@@ -6,6 +6,7 @@ An entry of a table elsewhere without an example here fails the suite.
 from __future__ import annotations
 
 from experiments.parity.exact.formulas.example import Example, example
+from experiments.parity.exact.formulas.image_examples import IMAGE_EXAMPLES
 from scratchnet.activations import ACTIVATIONS
 from scratchnet.layers import LSTM, Activation, Add, Dense, Dropout, Embedding, Flatten
 from scratchnet.losses import (
@@ -44,6 +45,7 @@ LAYER_EXAMPLES: dict[str, tuple[Example, ...]] = {
             loss="binary_crossentropy",
         ),
     ),
+    **IMAGE_EXAMPLES,
     Dense.kind: (
         example("without bias", (3,), Dense(4, "tanh", use_bias=False), Dense(2)),
         example("on sequences", (5, 3), Dense(4, "relu"), Flatten(), Dense(2)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from experiments.parity.exact.formulas.activations import BACKWARD, FORWARD
+from experiments.parity.exact.formulas.convolution import CONVOLUTIONS
 from experiments.parity.exact.formulas.place import (
     Computed,
     Gradients,
@@ -82,6 +83,7 @@ def flatten(_layer: Flatten, at: Place) -> Computed:
 LAYER: dict[str, LayerFormula] = {
     Activation.kind: activation,
     Add.kind: add,
+    **CONVOLUTIONS,
     Dense.kind: dense,
     Dropout.kind: dropout,
     Embedding.kind: embedding,
