@@ -40,7 +40,9 @@ IMAGE_EXAMPLES: dict[str, tuple[Example, ...]] = {
     ),
     Conv3D.kind: (
         example("strides, same", (3, 4, 5, 2), Conv3D(2, 2, activation="tanh"),
-                Conv3D(2, (2, 1, 2), strides=(1, 2, 2), padding="same"), Flatten(), Dense(2)),
+                Conv3D(2, (2, 1, 2), strides=(1, 2, 2), padding="same",
+                activation="tanh"), Flatten(), Dense(2, "softmax"),
+                loss="categorical_crossentropy"),
     ),
 }  # fmt: skip
 """By the layer's kind."""
