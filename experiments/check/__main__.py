@@ -55,7 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return unless_interrupted(
-            lambda: _check(options.network, options.seconds, as_json=options.json)
+            lambda: _check(
+                options.network, options.seconds, as_json=options.json, verbose=options.verbose
+            )
         )
     except BadInputError as error:
         print(f"experiments.check: {error}", file=sys.stderr)
@@ -80,7 +82,7 @@ def _describe(error: Exception) -> str:
     return f"internal error, no verdict: {' '.join(said.split())}; please report it"
 
 
-def _check(network: str, seconds: float, *, as_json: bool) -> int:
+def _check(network: str, seconds: float, *, as_json: bool, verbose: bool) -> int:
     path, name = split_name(network)
     # Imported here so that --help starts at once.
     from experiments.check.not_judged import unreadable, unrecognised
@@ -105,7 +107,10 @@ def _check(network: str, seconds: float, *, as_json: bool) -> int:
                 report.not_judged = unrecognised(examination.findings, source)
         finally:
             process.kill()
-    _print(report, network, as_json=as_json)
+    if as_json:
+        print(json.dumps(report.to_json(), indent=2, allow_nan=False))
+    else:
+        _print(report, network, verbose=verbose)
     return _STATUSES.get(report.verdict, ALL_WELL)
 
 
@@ -126,15 +131,12 @@ def _judge(examination: Examination, process: UserProcess, source: Source) -> Re
     return conclude(findings, source, keras_until=began + _SECONDS_FOR_ALL)
 
 
-def _print(report: Report, network: str, *, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(report.to_json(), indent=2, allow_nan=False))
-        return
+def _print(report: Report, network: str, *, verbose: bool) -> None:
     from rich.console import Console
 
     from experiments.check.printing import print_report
 
-    print_report(report, network, Console(highlight=False))
+    print_report(report, network, Console(highlight=False), verbose=verbose)
 
 
 def split_name(network: str) -> tuple[Path, str | None]:
@@ -171,7 +173,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE.py[:NAME]",
         help="a file with the article's functions, or with a class NAME",
     )
-    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    printed = parser.add_mutually_exclusive_group()
+    printed.add_argument("--json", action="store_true", help="print everything as JSON")
+    printed.add_argument(
+        "--verbose", action="store_true", help="print every tensor and every remark"
+    )
     parser.add_argument(
         "--seconds",
         type=_positive,

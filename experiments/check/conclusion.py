@@ -84,7 +84,7 @@ def conclude(
     if report.diagnosis is not None and report.diagnosis.code == "wrong_names":
         remarks.pop("names", None)
     remarks |= _precision_remark(report) | _surroundings(findings, source)
-    report.remarks = list(remarks.values())
+    report.remarks_by_code = remarks
     return report
 
 

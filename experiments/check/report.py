@@ -60,8 +60,10 @@ class Report:
         None where nothing diverges, or no known mistake explains it.
     cases
         Those that decide, in float64 and float32.
-    found, remarks
+    found
         Sentences.
+    remarks_by_code
+        Sentences by code, as ``binary:loss``.
     form
         ``class`` or ``article``.
     longdouble
@@ -75,10 +77,15 @@ class Report:
     diagnosis: Diagnosis | None = None
     cases: list[CaseVerdict] = field(default_factory=list)
     found: list[str] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)
+    remarks_by_code: dict[str, str] = field(default_factory=dict)
     form: str = ""
     longdouble: dict[str, Observation] = field(default_factory=dict)
     not_judged: NotJudged | None = None
+
+    @property
+    def remarks(self) -> list[str]:
+        """The remarks without their codes."""
+        return list(self.remarks_by_code.values())
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as plain data; numbers that are not finite become strings."""

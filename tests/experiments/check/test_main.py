@@ -51,20 +51,21 @@ def patched(tmp_path):
 
 def test_a_missing_batch_size_is_told_to_people(patched, capsys):
     path = patched("my_network.py", "y / p) / p.size", "y / p)")
-    assert main([f"{path}:MyNetwork"]) == 1
+    assert main([f"{path}:MyNetwork", "--verbose"]) == 1
     text = " ".join(capsys.readouterr().out.split())
     assert "Verdict: divergent" in text
     assert "step 0, dense_5/kernel_gradient" in text
     assert "not divided by the batch size (7)" in text
     # What matters stands before the long table, and the verdict after it too.
-    places = [text.index(word) for word in ("First divergence", "Diagnosis", "longdouble bound")]
+    words = ("batch_size_missing", "First divergence", "longdouble bound")
+    places = [text.index(word) for word in words]
     assert places == sorted(places)
     assert places[-1] < text.rindex("Verdict: divergent")
 
 
 def test_a_value_that_should_be_0_is_not_told_in_ulps(patched, capsys):
     path = patched("article_network.py", "dZ[Z <= 0] = 0", "dZ[Z < 0] = 0")
-    assert main([str(path)]) == 1
+    assert main([str(path), "--verbose"]) == 1
     text = " ".join(capsys.readouterr().out.split())
     assert ", Keras 0.0 rounding explains no difference here" in text
     assert "ulps" not in text
@@ -83,6 +84,18 @@ def test_the_json_has_the_keys_it_promises_and_keras_own_value(patched, capsys):
     assert first["ours"] == pytest.approx(7 * first["keras"], rel=1e-12)
     assert abs(first["ours"] - first["keras"]) > first["bound"] > 0
     assert report["diagnosis"]["code"] == "batch_size_missing"
+
+
+def test_by_default_a_report_is_short_and_says_what_is_wrong(patched, capsys):
+    path = patched("my_network.py", "y / p) / p.size", "y / p)")
+    assert main([f"{path}:MyNetwork"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) < 20
+    text = " ".join(" ".join(lines).split())
+    assert "Verdict: divergent. Differs from Keras: the gradient of dense_5's kernel." in text
+    assert "not divided by the batch size (7)" in text
+    assert text.count("log(0)") == 1
+    assert "longdouble" not in text
 
 
 @pytest.mark.parametrize(
