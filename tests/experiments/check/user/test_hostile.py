@@ -45,7 +45,7 @@ for own_session in (False, True):
             os.setsid()
         if os.fork():
             os._exit(0)
-        print("left", os.getpid(), flush=True)
+        os.write(1, b"left %d\\n" % os.getpid())
         os.write(writing, b"x")
         time.sleep(1000)
 for _ in range(2):
