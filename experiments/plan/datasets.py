@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from typing import Annotated, Any
 
@@ -14,15 +14,24 @@ import numpy as np
 from experiments.plan.described import fields_of
 from experiments.plan.kinds import Boolean, Integer, Named, Number, Table
 from experiments.plan.memory import check_memory
-from experiments.plan.mistakes import PlanError
+from experiments.plan.samples import DatasetError, Samples, class_shares, filled
 from experiments.plan.sources import DATASETS
 from scratchnet.architecture import Architecture
 from scratchnet.losses import LOSSES
 from scratchnet.types import Array
 
 
-class DatasetError(PlanError):
-    """A dataset cannot be made; the message names the field and what was expected."""
+__all__ = [
+    "Dataset",
+    "DatasetError",
+    "DatasetSpecification",
+    "Facts",
+    "check_fit",
+    "dataset_kind",
+    "known_facts",
+    "load",
+    "shape_targets",
+]
 
 
 @dataclass(frozen=True)
@@ -32,11 +41,17 @@ class Dataset:
     Attributes
     ----------
     x_train, x_test
-        float64 ``(samples, features)``.
+        float64 ``(samples, ...)``, mostly ``(samples, features)``.
     y_train, y_test
         int64 class numbers from 0, ``(samples,)``.
     classes
         Number of classes.
+    columns
+        What the features are called; empty where they have no names.
+    class_names
+        What the classes are called, by their numbers; empty where they have no names.
+    dropped
+        Number of rows left out because a value was missing.
     """
 
     x_train: Array
@@ -44,11 +59,28 @@ class Dataset:
     x_test: Array
     y_test: Array
     classes: int
+    columns: tuple[str, ...] = ()
+    class_names: tuple[str, ...] = ()
+    dropped: int = 0
 
     @property
     def features(self) -> int:
         """Number of columns of the inputs."""
         return int(self.x_train.shape[1])
+
+    def summary(self) -> dict[str, Any]:
+        """Return what a report says of the data: rows, shares of the classes, columns."""
+        everyone = np.concatenate([self.y_train, self.y_test])
+        names = self.class_names or tuple(map(str, range(self.classes)))
+        return {
+            "rows": len(everyone),
+            "training_rows": len(self.y_train),
+            "test_rows": len(self.y_test),
+            "dropped_rows": self.dropped,
+            "class_shares": dict(class_shares(everyone, names)),
+            "columns": list(self.columns),
+            "shape": list(self.x_train.shape[1:]),
+        }
 
     @property
     def facts(self) -> Facts:
@@ -120,9 +152,9 @@ class DatasetSpecification:
         if mistakes:
             raise DatasetError(mistakes)
         source = DATASETS[self.name]
-        seeded = {"random_state": 0, **self.parameters}
-        known = [field.name for field in source.fields if field.name in seeded]
-        object.__setattr__(self, "parameters", {name: seeded[name] for name in known})
+        whole = source.complete(self.parameters)
+        known = [field.name for field in source.fields if field.name in whole]
+        object.__setattr__(self, "parameters", {name: whole[name] for name in known})
         if mistakes := source.mistakes(self.parameters):
             raise DatasetError(mistakes)
         if self.standardise is None:
@@ -130,11 +162,15 @@ class DatasetSpecification:
 
     def __str__(self) -> str:
         """Return ``moons(n_samples=1000, noise=0.2)``; lists are shortened to ``[...]``."""
+        source = DATASETS[self.name]
+        title = source.title(self.parameters) if source.title else self.name
         settings = ", ".join(
             f"{name}={'[...]' if isinstance(value, list) else value}"
             for name, value in self.parameters.items()
+            if name not in (*source.about_place, "sha256")
+            and source.taken_for_granted.get(name) != value
         )
-        return f"{self.name}({settings})" if settings else self.name
+        return f"{title}({settings})" if settings else title
 
     @classmethod
     def from_dict(cls, table: Mapping[str, Any]) -> DatasetSpecification:
@@ -149,6 +185,12 @@ class DatasetSpecification:
         """Return the flat table that `from_dict` takes, with nothing left out."""
         options = {option: getattr(self, option) for option in _OPTIONS}
         return {"name": self.name, **self.parameters, **options}
+
+
+    def identity(self) -> dict[str, Any]:
+        """Return the part of `to_dict` that decides the data, wherever they come from."""
+        about_place = DATASETS[self.name].about_place
+        return {key: value for key, value in self.to_dict().items() if key not in about_place}
 
 
 _OPTIONS = ("test_fraction", "split_seed", "stratify", "standardise")
@@ -172,21 +214,35 @@ def load(specification: DatasetSpecification) -> Dataset:
     from sklearn.model_selection import train_test_split
     from sklearn.preprocessing import StandardScaler
 
-    inputs, labels = _made(specification)
-    _check_division(specification, labels)
+    samples = _made(specification)
+    x, y = samples.x, samples.y
+    _check_division(specification, y)
     x_train, x_test, y_train, y_test = train_test_split(
-        inputs,
-        labels,
+        x.reshape(len(x), -1),
+        y,
         test_size=specification.test_fraction,
         random_state=specification.split_seed,
-        stratify=labels if specification.stratify else None,
+        stratify=y if specification.stratify else None,
     )
+    try:
+        x_train, x_test = filled(samples, x_train, x_test)
+    except DatasetError as error:
+        raise error.at(str(specification)) from None
     if specification.standardise:
         scaler = StandardScaler().fit(x_train)
         x_train, x_test = scaler.transform(x_train), scaler.transform(x_test)
     if not all(np.isfinite(part).all() for part in (x_train, x_test)):
         raise DatasetError(f"{specification}: has inputs that are infinite or not a number")
-    return Dataset(x_train, y_train, x_test, y_test, classes=int(labels.max()) + 1)
+    return Dataset(
+        x_train.reshape(-1, *x.shape[1:]),
+        y_train,
+        x_test.reshape(-1, *x.shape[1:]),
+        y_test,
+        classes=int(y.max()) + 1,
+        columns=samples.columns,
+        class_names=samples.classes,
+        dropped=samples.dropped,
+    )
 
 
 def known_facts(specification: DatasetSpecification) -> Facts:
@@ -212,7 +268,7 @@ def _facts(text: str) -> Facts | DatasetError:
         return error
 
 
-def _made(specification: DatasetSpecification) -> tuple[Array, Array]:
+def _made(specification: DatasetSpecification) -> Samples:
     """Return inputs and class numbers, not divided yet."""
     settings = specification.parameters
     samples = settings.get("n_samples", 0)
@@ -223,7 +279,9 @@ def _made(specification: DatasetSpecification) -> tuple[Array, Array]:
         raise DatasetError(f"{specification}: {mistake}")
     try:
         with np.errstate(all="ignore"):
-            x, y = DATASETS[specification.name].make(**settings)
+            samples = DATASETS[specification.name].make(**settings)
+    except DatasetError:
+        raise
     except MemoryError:
         raise DatasetError(
             f"{specification}: does not fit into this machine's memory; expected less data"
@@ -234,7 +292,9 @@ def _made(specification: DatasetSpecification) -> tuple[Array, Array]:
         raise DatasetError(
             f"{specification}: these parameters do not go together ({reason}); expected others"
         ) from None
-    return np.asarray(x, np.float64), np.asarray(y, np.int64)
+    return replace(
+        samples, x=np.asarray(samples.x, np.float64), y=np.asarray(samples.y, np.int64)
+    )
 
 
 def _check_division(specification: DatasetSpecification, labels: Array) -> None:

@@ -6,6 +6,7 @@ it, the value and what was expected; all mistakes of a plan are told at once.
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -107,7 +108,7 @@ def load_plan(path: Path, overrides: Sequence[str] = ()) -> Plan:
     table = read_toml(path)
     try:
         changes = _parse_overrides(overrides)
-        return _Reading(path.stem, changes).read(table)
+        return _Reading(path, changes).read(table)
     except PlanError as error:
         raise error.at(str(path)) from None
 
@@ -124,8 +125,8 @@ class Change:
 class _Reading:
     """One reading of a plan, and the mistakes so far."""
 
-    def __init__(self, stem: str, changes: Sequence[Change]) -> None:
-        self.stem = stem
+    def __init__(self, path: Path, changes: Sequence[Change]) -> None:
+        self.path = path
         self.changes = changes
         self.mistakes: list[str] = []
 
@@ -144,7 +145,7 @@ class _Reading:
             trials += self._trials(where, defaults, entry)
         if self.mistakes:
             raise PlanError(self.mistakes)
-        return Plan(table.get("name", self.stem), table.get("description", ""), tuple(trials))
+        return Plan(table.get("name", self.path.stem), table.get("description", ""), tuple(trials))
 
     def _table(self, where: str, table: Any, further: tuple[str, ...]) -> Mapping[str, Any]:
         """Return a table of a trial's keys, without those that are unknown."""
@@ -188,7 +189,7 @@ class _Reading:
                 settings = grid.overridden(settings, change.keys, change.value)
             for single in grid.expand(settings):
                 try:
-                    trial = Trial.from_dict(single)
+                    trial = Trial.from_dict(self._located(single))
                     self._check(trial)
                     trials.append(trial)
                 except PlanError as error:
@@ -196,6 +197,18 @@ class _Reading:
         except PlanError as error:
             self._add(where, places, error)
         return trials
+
+    def _located(self, single: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Let paths start at the plan's folder."""
+        dataset = single.get("dataset")
+        if not isinstance(dataset, Mapping):
+            return single
+        folder = os.path.abspath(self.path.parent)
+        key = {"file": "path", "function": "folder"}.get(str(dataset.get("name")), "")
+        path = dataset.get(key, "." if key == "folder" else None)
+        if not isinstance(path, str):
+            return single
+        return {**single, "dataset": {**dataset, key: os.path.join(folder, path)}}
 
     def _add(self, where: str, places: Mapping[str, str], error: PlanError) -> None:
         """Tell mistakes where they stand: a default is wrong once, and not in every trial."""
@@ -258,4 +271,7 @@ def _parse_override(override: str) -> Change:
             raise
         # A word needs no quotes on a command line.
         value = text.strip()
+    if keys == ("dataset", "path") and isinstance(value, str):
+        # As the shell completes it.
+        value = os.path.abspath(value)
     return Change(keys, value, f"--set {override}")

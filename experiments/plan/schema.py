@@ -23,6 +23,8 @@ from scratchnet.optimizers import OPTIMIZERS
 
 SCHEMA = Path("docs/plan.schema.json")
 GUIDE = Path("docs/plan.md")
+OWN = ("file", "function")
+"""Datasets of the user's own, which have a table each."""
 
 
 def schema() -> dict[str, Any]:
@@ -85,8 +87,13 @@ def tables() -> dict[str, str]:
         "optimizers": _entries("optimizer", OPTIMIZERS),
         "datasets": _table(
             ["name", "parameters and their defaults"],
-            ([f"`{name}`", _settings(source.fields)] for name, source in DATASETS.items()),
+            (
+                [f"`{name}`", _settings(source.fields)]
+                for name, source in DATASETS.items()
+                if name not in OWN
+            ),
         ),
+        **{f"a {name}": _keys(DATASETS[name].fields) for name in OWN},
         "the split": _keys(split),
     }
 

@@ -7,12 +7,15 @@ spirals, and data without meaning are ours. Nothing is downloaded.
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from experiments.plan.described import fields_of
+from experiments.plan.files import content_hash, read_file
+from experiments.plan.functions import call_function, result_hash
 from experiments.plan.generators import spirals, xor
 from experiments.plan.kinds import (
     Boolean,
@@ -25,10 +28,13 @@ from experiments.plan.kinds import (
 )
 from experiments.plan.mistakes import shown
 from experiments.plan.random_data import random_data, rows
+from experiments.plan.samples import Samples
 from scratchnet.types import Array
 
 Points = tuple[Array, Array]
 """Inputs ``(samples, ...)`` and class numbers ``(samples,)``."""
+
+Parameters = Mapping[str, Any]
 
 Together = Callable[[Mapping[str, Any]], Iterator[str]]
 """Finds what is wrong between parameters that are right one by one."""
@@ -36,6 +42,10 @@ Together = Callable[[Mapping[str, Any]], Iterator[str]]
 
 def _fine(settings: Mapping[str, Any]) -> Iterator[str]:  # noqa: ARG001
     yield from ()
+
+
+def _seeded(parameters: Parameters) -> Parameters:
+    return {"random_state": 0, **parameters}
 
 
 @dataclass(frozen=True)
@@ -52,12 +62,25 @@ class Source:
         Whether it is a real table, which is standardised unless told otherwise.
     together
         Finds what is wrong between parameters.
+    complete
+        Adds to the parameters what decides the data and was not given.
+    about_place
+        Parameters that say where the data are and not what they are: a trial's key is without
+        them.
+    title
+        Names the data in a table.
+    taken_for_granted
+        Values that need no mention there.
     """
 
-    function: Callable[..., Points] | str
+    function: Callable[..., Points | Samples] | str
     kinds: Mapping[str, Kind] = field(default_factory=dict)
     is_table: bool = False
     together: Together = _fine
+    complete: Callable[[Parameters], Parameters] = _seeded
+    about_place: tuple[str, ...] = ()
+    title: Callable[[Parameters], str] | None = None
+    taken_for_granted: Parameters = field(default_factory=dict)
 
     @cached_property
     def fields(self) -> tuple[Field, ...]:
@@ -79,13 +102,16 @@ class Source:
         settings = {field.name: field.default for field in self.fields} | dict(parameters)
         return list(self.together(settings))
 
-    def make(self, **parameters: Any) -> Points:
-        """Return inputs and class numbers."""
-        form = {"return_X_y": True} if self.is_table else {}
+    def make(self, **parameters: Any) -> Samples:
+        """Return inputs and class numbers, with their names where they have some."""
         if "center_box" in parameters:
             parameters["center_box"] = tuple(parameters["center_box"])
-        x, y = self._callable()(**parameters, **form)
-        return x, y
+        if not isinstance(self.function, str) or not self.is_table:
+            made = self._callable()(**parameters)
+            return made if isinstance(made, Samples) else Samples(made[0], made[1])
+        table = self._callable()(**parameters)
+        columns, classes = (tuple(map(str, t)) for t in (table.feature_names, table.target_names))
+        return Samples(table.data, table.target, columns, classes)
 
     def _callable(self) -> Callable[..., Any]:
         if not isinstance(self.function, str):
@@ -165,6 +191,24 @@ def _rows(settings: Mapping[str, Any]) -> Iterator[str]:
             return
 
 
+_HANDLING = {"categories": "one_hot", "missing": "refuse"}
+"""Written out in a resolved plan."""
+
+
+def _located(parameters: Parameters) -> Parameters:
+    """Add the hash of a file's content: it decides the data, wherever the file is."""
+    path = os.path.abspath(parameters["path"])
+    given = parameters.get("sha256")
+    return {**_HANDLING, **parameters, "path": path, "sha256": given or content_hash(path)}
+
+
+def _called(parameters: Parameters) -> Parameters:
+    """Add the hash of what a function returns."""
+    folder = os.path.abspath(parameters.get("folder", "."))
+    here = {**_HANDLING, **parameters, "folder": folder}
+    return {**here, "sha256": parameters.get("sha256") or result_hash(here)}
+
+
 _SAMPLES, _SEED, _COUNT, _SHUFFLE = Integer(1), Integer(0), Integer(0), Boolean()
 _NUMBERS = List(Number(), least=1)
 _PLANE = {"n_samples": _SAMPLES, "shuffle": _SHUFFLE, "noise": Number(0), "random_state": _SEED}
@@ -227,5 +271,20 @@ DATASETS: dict[str, Source] = {
     "wine": Source("load_wine", is_table=True),
     "breast_cancer": Source("load_breast_cancer", is_table=True),
     "digits": Source("load_digits", {"n_class": Integer(2, 10)}, is_table=True),
+    "file": Source(
+        read_file,
+        is_table=True,
+        complete=_located,
+        about_place=("path",),
+        taken_for_granted=_HANDLING,
+        title=lambda parameters: os.path.basename(parameters["path"]),
+    ),
+    "function": Source(
+        call_function,
+        complete=_called,
+        about_place=("function", "arguments", "folder"),
+        taken_for_granted=_HANDLING,
+        title=lambda parameters: str(parameters["function"]),
+    ),
 }
 """Every dataset that a plan may name."""

@@ -16,7 +16,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from markupsafe import Markup
 
 from experiments.parity.trace import ParityRow
-from experiments.plan.datasets import DatasetSpecification, load
+from experiments.plan.datasets import DatasetError, DatasetSpecification, load
 from experiments.plan.plan import Plan, Trial
 from experiments.report import sentences
 from experiments.report.boundaries import (
@@ -261,7 +261,11 @@ def held_out(trial: Trial) -> tuple[Any, Any]:
 
 @lru_cache(maxsize=16)
 def _held_out(dataset: str) -> tuple[Any, Any]:
-    data = load(DatasetSpecification.from_dict(json.loads(dataset)))
+    try:
+        data = load(DatasetSpecification.from_dict(json.loads(dataset)))
+    except DatasetError:
+        # A file that is not there any more, or not on this machine.
+        return np.empty((0, 2)), np.empty(0, int)
     if data.x_test.shape[1:] != (2,):
         return np.empty((0, 2)), np.empty(0, int)
     return data.x_test, data.y_test.ravel()

@@ -13,7 +13,7 @@ from experiments.plan.plan import load_plan
 from experiments.plan.schema import GUIDE, SCHEMA, schema, schema_text, updated_guide
 
 ROOT = Path(__file__).parents[3]
-PLANS = sorted(ROOT.glob("plans/*.toml"))
+PLANS = sorted([*ROOT.glob("plans/*.toml"), *ROOT.glob("examples/*.toml")])
 ADVICE = "write it anew with: python -m experiments.plan"
 
 
