@@ -183,7 +183,7 @@ def write_map(points: Sequence[MapPoint], folder: Path) -> None:
 
 def write_scaling(points: Sequence[ScalingPoint], growth: Sequence[Growth], folder: Path) -> None:
     """Write ``scaling.csv``, ``growth.csv`` and ``scaling.png``."""
-    from experiments.bench.scaling_plots import draw_scaling
+    from experiments.bench.plots import draw_scaling
 
     for name, kind, rows in (
         ("scaling.csv", ScalingPoint, points),

@@ -29,7 +29,7 @@ from experiments.report.trial_section import (
     templates,
     write_rerun_plan,
 )
-from experiments.runtime.beside import beside
+from experiments.runtime.processes import beside
 from experiments.trials.own_files import OwnFiles
 from experiments.trials.run_folder import Missing, StoredRun
 from experiments.runtime.files import whole_file

@@ -1,11 +1,15 @@
-"""Worker processes, and waiting for them, so that an interrupt ends all of them quietly."""
+"""Work in other processes: a pool of workers whom an interrupt ends quietly, and work beside this."""
 
 from __future__ import annotations
 
 import multiprocessing
+import os
+import pickle
 import signal
+import subprocess
 import sys
-from collections.abc import Callable, Collection, Iterator
+import traceback
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from queue import SimpleQueue
@@ -81,3 +85,72 @@ def _interrupts_held() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def beside(works: Sequence[Callable[[], _Result]]) -> Iterator[Callable[[], list[_Result]]]:
+    """Start each piece of work in a new process, and give a function that waits for the results.
+
+    Unlike `multiprocessing`, this does not import the caller's main module, so it serves scripts
+    and notebooks too. Each process has one BLAS thread. At the end of the block they end, whatever
+    they are doing.
+
+    Parameters
+    ----------
+    works
+        Functions that can be pickled, as a `functools.partial` of one in a module.
+
+    Yields
+    ------
+    callable
+        Returns what each returned, in order; raises `ChildProcessError` if one failed.
+    """
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", "from experiments.runtime.processes import serve; serve()"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            # A key that interrupts this process is not for that one.
+            start_new_session=True,
+            # Processes whose BLAS threads wait for each other's cores are many times slower.
+            env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        )
+        for _ in works
+    ]
+    try:
+        for work, process in zip(works, processes, strict=True):
+            assert process.stdin is not None
+            with process.stdin as send:
+                pickle.dump(work, send)
+        yield lambda: [_receive(process) for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
+
+
+def _receive(process: subprocess.Popen[bytes]) -> Any:
+    assert process.stdout is not None
+    try:
+        value, failure = pickle.load(process.stdout)
+    except EOFError:
+        raise ChildProcessError("a process ended without a result: killed?") from None
+    if failure:
+        raise ChildProcessError(f"work in another process failed:\n{failure}")
+    return value
+
+
+def serve() -> None:
+    """Do the work that comes on standard input, and write its result to standard output."""
+    try:
+        outcome = (pickle.load(sys.stdin.buffer)(), "")
+    except Exception:
+        outcome = (None, traceback.format_exc())
+    # Nobody may be waiting any more.
+    try:
+        pickle.dump(outcome, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        sys.stdout = None

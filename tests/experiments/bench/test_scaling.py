@@ -75,7 +75,7 @@ def test_memory_does_not_grow_with_the_number_of_samples():
 
 
 def test_the_picture_is_drawn(tmp_path):
-    from experiments.bench.scaling_plots import draw_scaling
+    from experiments.bench.plots import draw_scaling
 
     points = measure(lambda _: None)
     draw_scaling(points, scaling.fit_growth(points), tmp_path / "scaling.png")

@@ -6,10 +6,11 @@ import signal
 import threading
 import time
 from concurrent.futures import Future
+from functools import partial
 
 import pytest
 
-from experiments.runtime.processes import completed, worker_processes
+from experiments.runtime.processes import beside, completed, worker_processes
 
 
 def _interrupt_this_process():
@@ -71,3 +72,33 @@ def test_an_interrupt_as_a_future_ends_breaks_no_lock(monkeypatch):
     assert [ended.result() for ended in completed([future])] == ["ended"]
     monkeypatch.undo()
     ender.join()
+
+
+def test_results_come_back_in_order_from_other_processes():
+    with beside([partial(divmod, 7, 2), partial(divmod, 9, 2), os.getpid]) as results:
+        first, second, process = results()
+    assert (first, second) == ((3, 1), (4, 1))
+    assert process != os.getpid()
+
+
+def test_a_failure_is_told_with_its_traceback():
+    with (
+        beside([partial(divmod, 1, 0)]) as results,
+        pytest.raises(ChildProcessError, match="ZeroDivisionError"),
+    ):
+        results()
+
+
+def test_a_process_that_dies_is_noticed():
+    with (
+        beside([partial(os._exit, 3)]) as results,
+        pytest.raises(ChildProcessError, match="without a result"),
+    ):
+        results()
+
+
+def test_processes_end_with_the_block():
+    started = time.monotonic()
+    with beside([partial(time.sleep, 600)]):
+        pass
+    assert time.monotonic() - started < 60
