@@ -72,9 +72,7 @@ class GivenDropout(keras.layers.Layer):  # type: ignore[misc]
 
 TWINS: dict[str, Twin] = {
     Activation.kind: Twin(
-        lambda layer, dtype: keras.layers.Activation(
-            layer.activation, name=layer.name, dtype=dtype
-        )
+        lambda layer, dtype: keras.layers.Activation(layer.activation, name=layer.name, dtype=dtype)
     ),
     Add.kind: Twin(lambda layer, dtype: keras.layers.Add(name=layer.name, dtype=dtype)),
     **IMAGE_TWINS,

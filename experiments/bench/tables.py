@@ -19,8 +19,8 @@ from experiments.bench.crossover import MapPoint
 from experiments.bench.peers import OURS, PEERS
 from experiments.bench.protocol import Cell, ProcessTiming
 from experiments.bench.scaling import Growth, ScalingPoint
-from experiments.trials.ratios import instabilities
 from experiments.runtime.files import whole_file
+from experiments.trials.ratios import instabilities
 
 Row = dict[str, Any]
 

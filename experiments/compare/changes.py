@@ -370,7 +370,7 @@ def _figure(found: _Found) -> str:
 
 
 def _epoch(found: _Found) -> str:
-    from experiments.report.sentences import duration
+    from experiments.runtime.figures import duration
 
     return "n/a" if math.isnan(found.seconds) else duration(found.seconds)
 

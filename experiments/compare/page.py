@@ -10,8 +10,9 @@ from typing import Any
 from markupsafe import Markup
 
 from experiments.compare.changes import BETTER, OTHER, SAME, UNKNOWN, WORSE, RunComparison, name_of
-from experiments.report.sentences import Answer, times
+from experiments.report.sentences import Answer
 from experiments.report.trial_section import templates
+from experiments.runtime.figures import times
 
 
 def render_comparison(comparison: RunComparison) -> str:
@@ -62,7 +63,9 @@ def _answers(comparison: RunComparison) -> list[Answer]:
             if kinds[kind]
         ]
         sentence = f"Of {len(changes)} trials, {noun} is {_listed(counts)}."
-        first = next((pair for kind in (WORSE, UNKNOWN) for pair in changes if pair[1].kind == kind), None)
+        first = next(
+            (pair for kind in (WORSE, UNKNOWN) for pair in changes if pair[1].kind == kind), None
+        )
         if first is not None:
             trial, change = first
             sentence += f" {trial.name}: {change.sentence}."

@@ -147,9 +147,7 @@ class TwinStep:
             for name, weight in start.weights.items():
                 slots = {slot: exact(start.slots[f"{name}_{slot}"]) for slot in rule.slots}
                 gradient = exact(gradients[f"{name}_gradient"])
-                updated, slots = update(
-                    rule, exact(weight), gradient, slots, start.step + 1, on
-                )
+                updated, slots = update(rule, exact(weight), gradient, slots, start.step + 1, on)
                 found |= {f"{name}_{slot}": value for slot, value in slots.items()}
                 found[f"{name}_updated"] = updated
         return found

@@ -10,7 +10,7 @@ from functools import cache
 
 import numpy as np
 
-from experiments.trials.trial import Boundary
+from experiments.trials.boundary import Boundary
 from experiments.trials.turns import IMPLEMENTATIONS
 from scratchnet.types import Array
 

@@ -29,10 +29,10 @@ from experiments.report.trial_section import (
     templates,
     write_rerun_plan,
 )
+from experiments.runtime.files import whole_file
 from experiments.runtime.processes import beside
 from experiments.trials.own_files import OwnFiles
 from experiments.trials.run_folder import Missing, StoredRun
-from experiments.runtime.files import whole_file
 from experiments.trials.tables import VERDICTS
 from experiments.trials.trial import TrialResult
 

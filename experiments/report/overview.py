@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from experiments.report import sentences
 from experiments.report.summary import Summary
+from experiments.runtime import figures
 
 _BATCH_GROUPS = 7
 
@@ -98,7 +98,7 @@ def _speeds_in_words(rows: Sequence[Mapping[str, Any]]) -> str:
     weights = [row["parameters"] for row in rows]
     return (
         "Scatter chart, log axes: how many times faster scratchnet is, "
-        f"{sentences.times(min(ratios))} to {sentences.times(max(ratios))} times, over networks of "
+        f"{figures.times(min(ratios))} to {figures.times(max(ratios))} times, over networks of "
         f"{min(weights):,} to "
         f"{max(weights):,} weights."
     )
@@ -116,8 +116,8 @@ def _crossover_in_words(found: Mapping[str, Any] | None) -> str:
 
     return (
         f"Map of {len(points)} measured points. scratchnet is "
-        f"{sentences.times(fastest['ratio'])} times as fast as the best Keras {place(fastest)}, "
-        f"and {sentences.times(slowest['ratio'])} times {place(slowest)}."
+        f"{figures.times(fastest['ratio'])} times as fast as the best Keras {place(fastest)}, "
+        f"and {figures.times(slowest['ratio'])} times {place(slowest)}."
     )
 
 
@@ -175,7 +175,7 @@ def _cells(measured: Measured) -> list[dict[str, Any]]:
                 "batch": round(2**y),
                 "ratio": float(f"{10**ratio:.4g}"),
                 "how": "measured" if known else "interpolated",
-                "label": sentences.times(10**ratio) if known else "",
+                "label": figures.times(10**ratio) if known else "",
                 "colour": f"rgb({red},{green},{blue})",
                 "text_colour": "white" if dark else "black",
             }

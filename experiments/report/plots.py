@@ -37,9 +37,7 @@ Pictures = dict[str, dict[str, str]]
 
 
 @contextmanager
-def drawn_beside(
-    run: StoredRun, own_files: OwnFiles, *, all_: bool = False
-) -> Iterator[Pictures]:
+def drawn_beside(run: StoredRun, own_files: OwnFiles, *, all_: bool = False) -> Iterator[Pictures]:
     """Draw the pictures of a run into its folder ``plots``, partly while the block runs.
 
     Parameters

@@ -10,6 +10,7 @@ from statistics import median
 
 from experiments.parity.trace import ParityRow
 from experiments.report.summary import Speed, Summary
+from experiments.runtime.figures import counted, duration, quantity, share, times
 from experiments.trials.comparability import Accuracies
 from experiments.trials.turns import IMPLEMENTATIONS
 
@@ -84,8 +85,8 @@ def _right(finished: Sequence[Summary]) -> Answer:
     good = len(judged) - len(wrong)
     tensors = sum(summary.compared for summary in judged)
     sentence = (
-        f"In {good} of {_count(len(judged), 'trial')} scratchnet's activations, gradients and "
-        f"updated weights equal Keras's to within rounding ({_count(tensors, 'tensor')} compared "
+        f"In {good} of {counted(len(judged), 'trial')} scratchnet's activations, gradients and "
+        f"updated weights equal Keras's to within rounding ({counted(tensors, 'tensor')} compared "
         "step by step)."
     )
     if wrong:
@@ -116,7 +117,7 @@ def _learns(finished: Sequence[Summary]) -> Answer:
     unit = "epoch" if epochs == [1] else "epochs"
     chaos = sum(summary.free == "chaos" for summary in judged)
     sentence = (
-        f"The loss curves of {len(judged) - len(apart)} of {_count(len(judged), 'trial')} agree "
+        f"The loss curves of {len(judged) - len(apart)} of {counted(len(judged), 'trial')} agree "
         f"over {span} {unit}"
     )
     sentence += f", in {chaos} of them as far as rounding grows." if chaos else "."
@@ -183,7 +184,7 @@ def trial_sentences(summary: Summary) -> list[tuple[str, str]]:
     sentences = []
     if summary.lockstep:
         said = (
-            f"{_count(summary.compared, 'tensor')} of {_count(summary.steps, 'training step')} "
+            f"{counted(summary.compared, 'tensor')} of {counted(summary.steps, 'training step')} "
             f"compared with Keras's from equal weights: {VERDICT_WORDS[summary.lockstep]}."
         )
         if not math.isnan(summary.gradient_ulps):
@@ -195,7 +196,7 @@ def trial_sentences(summary: Summary) -> list[tuple[str, str]]:
             said += f" {noticeable(summary.least_certain)}"
         sentences.append((summary.lockstep, said))
     if summary.free:
-        said = f"Trained apart for {_count(summary.epochs, 'epoch')}, the two losses are "
+        said = f"Trained apart for {counted(summary.epochs, 'epoch')}, the two losses are "
         said += VERDICT_WORDS[summary.free]
         if summary.curve_gap > 0:
             said += f", at most {quantity(summary.curve_gap)}"
@@ -240,7 +241,7 @@ def accuracies_sentence(found: Accuracies) -> str:
             ("Keras", found.keras_correct, found.keras_low, found.keras_high),
         )
     ]
-    sentence = f"Of {_count(found.samples, 'held-out sample')} {said[0]} and {said[1]}."
+    sentence = f"Of {counted(found.samples, 'held-out sample')} {said[0]} and {said[1]}."
     differing = found.only_scratchnet + found.only_keras
     if not differing:
         return f"{sentence} They are right and wrong on the same samples."
@@ -250,7 +251,7 @@ def accuracies_sentence(found: Accuracies) -> str:
         else "that does not tell the sides apart"
     )
     return (
-        f"{sentence} On {_count(differing, 'sample')} one side alone is right "
+        f"{sentence} On {counted(differing, 'sample')} one side alone is right "
         f"({found.only_scratchnet:,} and {found.only_keras:,}): {verdict} "
         f"(McNemar's exact test, p = {found.mcnemar:.2g})."
     )
@@ -271,46 +272,6 @@ def interval(found: Speed) -> str:
     return f" (95 % interval {times(found.low)} to {times(found.high)})"
 
 
-def times(ratio: float) -> str:
-    """Return a ratio with no more digits than it deserves."""
-    if not math.isfinite(ratio):
-        return "n/a"
-    if ratio >= 9.95:
-        return f"{float(f'{ratio:.2g}'):,.0f}"
-    return f"{ratio:.2g}" if ratio < 0.995 else f"{ratio:.1f}"
-
-
-def duration(seconds: float) -> str:
-    """Return seconds in the unit that suits them."""
-    if seconds >= 1:
-        return f"{seconds:.3g} s"
-    return f"{seconds * 1e3:.3g} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.3g} µs"
-
-
-def quantity(value: float) -> str:
-    """Return a small or large number with two digits; an exact 0 as 0."""
-    if math.isnan(value):
-        return "n/a"
-    if math.isinf(value):
-        return "∞"
-    if 100 <= abs(value) < 1e6:
-        return f"{float(f'{value:.2g}'):,.0f}"
-    if value == 0 or 0.01 <= abs(value) < 100:
-        return f"{value:.2g}"
-    mantissa, exponent = f"{value:.1e}".split("e")
-    # No line breaks at this minus.
-    return f"{mantissa}e{int(exponent)}".replace("-", "\N{MINUS SIGN}")
-
-
-def share(ratio: float) -> str:
-    """Return a share of a bound in per cent, and what is far beyond it in times."""
-    if math.isnan(ratio):
-        return "n/a"
-    if ratio > 9.995:
-        return f"{times(ratio)} times" if math.isfinite(ratio) else "∞"
-    return f"{100 * ratio:.2g} %" if ratio < 0.995 else f"{100 * ratio:.0f} %"
-
-
 def explained(ratio: float) -> str:
     """Return ``40 % of what rounding can explain``, or how many times that it is."""
     between = " of" if ratio <= 9.995 else ""
@@ -319,7 +280,3 @@ def explained(ratio: float) -> str:
 
 def _ulps(value: float) -> str:
     return f"{quantity(value)} unit{'' if value == 1 else 's'}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -21,8 +21,9 @@ from experiments.report.curves import loss_difference
 from experiments.report.style import COLOURS, add_title
 from experiments.report.summary import SIDES
 from experiments.report.trial_section import agreement, held_out, loss_unit
+from experiments.trials.boundary import Boundary
 from experiments.trials.tables import VERDICTS
-from experiments.trials.trial import Boundary, TrialResult
+from experiments.trials.trial import TrialResult
 from experiments.trials.turns import IMPLEMENTATIONS
 from scratchnet.types import Array
 

@@ -30,11 +30,13 @@ from experiments.report.boundaries import (
 from experiments.report.curves import POINTS, loss_difference, numbers, thin_curves, thin_timings
 from experiments.report.network_drawing import draw_architecture
 from experiments.report.summary import SIDES, Summary, summarize_trial
-from experiments.trials.run_folder import Missing
+from experiments.runtime import figures
 from experiments.runtime.files import whole_file
+from experiments.trials.boundary import Boundary
+from experiments.trials.run_folder import Missing
 from experiments.trials.store import StoreError
 from experiments.trials.tables import VERDICTS
-from experiments.trials.trial import Boundary, TrialResult
+from experiments.trials.trial import TrialResult
 from experiments.trials.turns import IMPLEMENTATIONS
 
 PROJECT = Path(__file__).parents[2]
@@ -77,10 +79,10 @@ def templates() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "times": sentences.times,
-        "duration": sentences.duration,
-        "quantity": sentences.quantity,
-        "share": sentences.share,
+        "times": figures.times,
+        "duration": figures.duration,
+        "quantity": figures.quantity,
+        "share": figures.share,
         "place": sentences.place,
     }
     environment.filters["script"] = as_script
@@ -296,7 +298,7 @@ def boundary_data(trial: Trial, boundary: Boundary, most: int | None = None) -> 
 
 
 def _apart(difference: Any, apart: Any) -> str:
-    largest = sentences.quantity(float(difference.max()))
+    largest = figures.quantity(float(difference.max()))
     if not difference.any():
         return "both predict the same everywhere, to the last bit"
     count = int(apart.sum())
@@ -327,7 +329,7 @@ def alternatives(
             f"Line chart of training and test {name} over {trial.epochs:,} epochs. "
             f"Training {name}: {'; '.join(parts)}."
         )
-    gap = "nowhere" if not summary.curve_gap > 0 else sentences.quantity(summary.curve_gap)
+    gap = "nowhere" if not summary.curve_gap > 0 else figures.quantity(summary.curve_gap)
     said["difference"] = (
         "Line chart, log scale: distance of the two training losses by epoch, at most "
         f"{gap}. Verdict: {summary.free or 'none'}."
@@ -336,8 +338,7 @@ def alternatives(
         said["difference"] += " A grey area shows how far one more one-ulp perturbed run may stray."
     if summary.seconds is not None:
         both = " and ".join(
-            f"{called} {sentences.duration(summary.seconds[side])}"
-            for side, called in SIDES.items()
+            f"{called} {figures.duration(summary.seconds[side])}" for side, called in SIDES.items()
         )
         counts = {
             side: sum(row.implementation == side for row in result.seconds_per_epoch)

@@ -1,4 +1,4 @@
-"""Work in other processes: a pool of workers whom an interrupt ends quietly, and work beside this."""
+"""Work in other processes: a pool of workers that an interrupt ends quietly, and `beside`."""
 
 from __future__ import annotations
 

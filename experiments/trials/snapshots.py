@@ -8,8 +8,9 @@ import numpy as np
 
 from experiments.parity.trace import Snapshot
 from experiments.plan.plan import Trial
-from experiments.trials.trial import load_data, take_snapshot
+from experiments.trials.data import TrialData, load_data
 from scratchnet.network import Network
+from scratchnet.noise import draw_noise
 from scratchnet.optimizers import OptimizerState
 
 
@@ -35,3 +36,22 @@ def snapshots(trial: Trial, epochs: Sequence[int]) -> list[Snapshot]:
             for chosen in data.order.batches(epoch):
                 network.train_step(data.x_train[chosen], data.y_train[chosen], optimizer)
     return found
+
+
+def take_snapshot(
+    network: Network, optimizer: OptimizerState, data: TrialData, epochs: int
+) -> Snapshot:
+    """Return all that the first step of an epoch (from 0) starts from."""
+    chosen = next(data.order.batches(epochs))
+    return Snapshot(
+        step=optimizer.iterations,
+        weights=network.weights,
+        slots={
+            f"{name}_{slot}": values
+            for slot, flat in optimizer.slots.items()
+            for name, values in network.parameters.named(flat).items()
+        },
+        x=data.x_train[chosen],
+        y=data.y_train[chosen],
+        noise=draw_noise(network.architecture, network.seed, optimizer.iterations, len(chosen)),
+    )

@@ -24,9 +24,10 @@ import numpy as np
 
 from experiments.parity.trace import ParityRow
 from experiments.plan.plan import Trial
+from experiments.trials.boundary import Boundary
 from experiments.trials.comparability import Comparability
 from experiments.trials.own_files import FIXED, FolderError, OwnFiles
-from experiments.trials.trial import Boundary, TrialResult
+from experiments.trials.trial import TrialResult
 from experiments.trials.turns import IMPLEMENTATIONS, EpochSeconds
 from scratchnet.training import History
 from scratchnet.types import Array
@@ -235,4 +236,3 @@ def _result(trial: Trial, table: Mapping[str, Any], arrays: Mapping[str, Array])
         boundary=Boundary(**boundary) if boundary else None,
         seconds=table["seconds"],
     )
-

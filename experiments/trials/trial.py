@@ -17,9 +17,10 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from experiments.parity.trace import ParityRow, Snapshot
-from experiments.plan.datasets import check_fit, load, shape_targets
+from experiments.plan.datasets import load
 from experiments.plan.plan import Trial
 from experiments.runtime.processes import beside
+from experiments.trials.boundary import Boundary, Plane, plane_over
 from experiments.trials.comparability import (
     Comparability,
     Settings,
@@ -27,12 +28,12 @@ from experiments.trials.comparability import (
     keras_settings,
     scratchnet_settings,
 )
+from experiments.trials.data import TrialData, load_data
+from experiments.trials.snapshots import take_snapshot
 from experiments.trials.turns import EpochSeconds, measure
-from scratchnet.losses import LOSSES
-from scratchnet.noise import draw_noise
 from scratchnet.network import Network, initial_weights
 from scratchnet.optimizers import OptimizerState
-from scratchnet.training import BatchOrder, History, fit
+from scratchnet.training import History, fit
 from scratchnet.types import Array
 
 OnProgress = Callable[[str, float], None]
@@ -44,49 +45,6 @@ TIMING_BUDGET = 2.0
 # Multiplications of one matrix product, at a guess: at 2 million two threads gain a quarter.
 _SMALL_PRODUCT = 2**24
 _BOUNDARIES = 4
-_GRID = 80
-
-
-@dataclass(frozen=True)
-class TrialData:
-    """The arrays of a trial, in its dtype.
-
-    Attributes
-    ----------
-    x_train, x_test
-        ``(samples, features)``.
-    y_train, y_test
-        As the loss takes them, see `experiments.plan.datasets.shape_targets`.
-    order
-        The batches of each epoch.
-    """
-
-    x_train: Array
-    y_train: Array
-    x_test: Array
-    y_test: Array
-    order: BatchOrder
-
-
-@dataclass(frozen=True)
-class Boundary:
-    """What both sides predict all over a plane, at several epochs.
-
-    Attributes
-    ----------
-    first, second
-        Coordinates of the grid's columns and rows, ``(columns,)`` and ``(rows,)``.
-    epochs
-        Numbers of epochs trained, ``(looks,)``.
-    scratchnet, keras
-        The last activation, float32 ``(looks, rows, columns, units)``.
-    """
-
-    first: Array
-    second: Array
-    epochs: Array
-    scratchnet: Array
-    keras: Array
 
 
 @dataclass(frozen=True)
@@ -173,7 +131,7 @@ def _run(trial: Trial, on_progress: OnProgress, timing_budget: float) -> TrialRe
     started = perf_counter()
     data = load_data(trial)
     weights = initial_weights(trial.architecture, trial.seed)
-    grid = _plane(data) if data.x_train.shape[1:] == (2,) else None
+    grid = plane_over(data) if data.x_train.shape[1:] == (2,) else None
 
     on_progress("training scratchnet", 0.0)
     ours = _train_scratchnet(trial, data, weights, grid)
@@ -226,30 +184,6 @@ def _run(trial: Trial, on_progress: OnProgress, timing_budget: float) -> TrialRe
     )
 
 
-def load_data(trial: Trial) -> TrialData:
-    """Load a trial's data in its dtype, rounded once for both sides.
-
-    Raises
-    ------
-    DatasetError
-        If they do not fit the network, or its dtype cannot hold them.
-    """
-    dataset = load(trial.dataset)
-    check_fit(dataset, trial.architecture, trial.dtype)
-
-    def targets(labels: Array) -> Array:
-        shaped = shape_targets(labels, trial.architecture)
-        return shaped if trial.architecture.loss.sparse else shaped.astype(trial.dtype)
-
-    return TrialData(
-        x_train=dataset.x_train.astype(trial.dtype),
-        y_train=targets(dataset.y_train),
-        x_test=dataset.x_test.astype(trial.dtype),
-        y_test=targets(dataset.y_test),
-        order=BatchOrder(len(dataset.x_train), trial.batch_size, trial.shuffle_seed),
-    )
-
-
 def spread(first: int, last: int, count: int) -> list[int]:
     """Return at most `count` whole numbers from first to last, evenly spread in their ratios."""
     return sorted({round(value) for value in np.geomspace(first, max(first, last), count)})
@@ -266,31 +200,6 @@ def boundary_epochs(epochs: int) -> list[int]:
 
 
 @dataclass(frozen=True)
-class _Plane:
-    """A grid over two-dimensional data."""
-
-    first: Array
-    second: Array
-
-    @property
-    def points(self) -> Array:
-        columns, rows = np.meshgrid(self.first, self.second)
-        return np.stack([columns.ravel(), rows.ravel()], axis=1)
-
-    def stack(self, planes: Mapping[int, Array]) -> Array:
-        shape = (len(self.second), len(self.first), -1)
-        return np.stack([plane.reshape(shape).astype(np.float32) for plane in planes.values()])
-
-
-def _plane(data: TrialData) -> _Plane:
-    both = np.concatenate([data.x_train, data.x_test])
-    low, high = both.min(axis=0), both.max(axis=0)
-    margin = 0.05 * (high - low)
-    axes = [np.linspace(low[i] - margin[i], high[i] + margin[i], _GRID) for i in range(2)]
-    return _Plane(axes[0], axes[1])
-
-
-@dataclass(frozen=True)
 class _Trained:
     """One side after training; `planes` are predictions on the grid by number of epochs."""
 
@@ -302,7 +211,7 @@ class _Trained:
 
 
 def _train_scratchnet(
-    trial: Trial, data: TrialData, weights: Mapping[str, Array], grid: _Plane | None
+    trial: Trial, data: TrialData, weights: Mapping[str, Array], grid: Plane | None
 ) -> _Trained:
     network = Network(trial.architecture, seed=trial.seed, dtype=trial.dtype)
     network.set_weights(weights)
@@ -336,30 +245,11 @@ def _train_scratchnet(
     return _Trained(settings, history, network.predict(data.x_test), planes, snapshots)
 
 
-def take_snapshot(
-    network: Network, optimizer: OptimizerState, data: TrialData, epochs: int
-) -> Snapshot:
-    """Return all that the first step of an epoch (from 0) starts from."""
-    chosen = next(data.order.batches(epochs))
-    return Snapshot(
-        step=optimizer.iterations,
-        weights=network.weights,
-        slots={
-            f"{name}_{slot}": values
-            for slot, flat in optimizer.slots.items()
-            for name, values in network.parameters.named(flat).items()
-        },
-        x=data.x_train[chosen],
-        y=data.y_train[chosen],
-        noise=draw_noise(network.architecture, network.seed, optimizer.iterations, len(chosen)),
-    )
-
-
 def _train_keras(
     trial: Trial,
     data: TrialData,
     weights: Mapping[str, Array],
-    grid: _Plane | None,
+    grid: Plane | None,
     on_progress: OnProgress,
 ) -> _Trained:
     from keras_baseline.model import build

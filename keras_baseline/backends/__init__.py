@@ -18,9 +18,8 @@ A module per backend; only that of the active one is imported. Each has two func
 from __future__ import annotations
 
 import importlib
-from typing import Any
-
 from collections.abc import Callable
+from typing import Any
 
 import keras
 

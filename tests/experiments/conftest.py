@@ -12,13 +12,14 @@ import pytest
 
 from experiments.parity.trace import ParityRow
 from experiments.plan.plan import Plan, Trial
+from experiments.trials.boundary import Boundary
 from experiments.trials.comparability import (
     Comparability,
     Settings,
     compare_accuracies,
 )
 from experiments.trials.store import Store
-from experiments.trials.trial import Boundary, TrialResult
+from experiments.trials.trial import TrialResult
 from experiments.trials.turns import EpochSeconds
 from scratchnet.training import History
 

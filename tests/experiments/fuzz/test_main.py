@@ -14,7 +14,7 @@ from experiments.fuzz.judge import Judge
 from experiments.fuzz.shrink import shrink
 from experiments.plan.plan import Plan, load_plan
 from experiments.plan.random_data import VALUES
-from experiments.trials.trial import load_data
+from experiments.trials.data import load_data
 from scratchnet.activations import ACTIVATIONS, Activation, tanh
 from scratchnet.losses import LOSSES
 from scratchnet.optimizers import OPTIMIZERS, SGD

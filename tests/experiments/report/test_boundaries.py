@@ -12,7 +12,7 @@ from experiments.report.boundaries import (
     looks,
     prediction_image,
 )
-from experiments.trials.trial import Boundary
+from experiments.trials.boundary import Boundary
 
 AXIS = np.linspace(-1, 1, 21)
 

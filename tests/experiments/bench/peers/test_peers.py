@@ -15,7 +15,10 @@ FULL = Workload("full", network(2, 4, 3, 1), OPTIMIZERS["sgd"], samples=70, batc
 
 # A process has one of TensorFlow, JAX and torch: that of the tests has TensorFlow.
 OTHER_LIBRARY = {
-    name: library for name, peer in PEERS.items() for library in ("jax", "torch") if library in peer.needs
+    name: library
+    for name, peer in PEERS.items()
+    for library in ("jax", "torch")
+    if library in peer.needs
 }
 IN_THIS_PROCESS = [
     name
@@ -41,7 +44,9 @@ CHECKS_APART = [
             ],
         )
         for name, library in OTHER_LIBRARY.items()
-        for workload in ([BINARY] if "keras" in name or "compile" in name else [BINARY, CLASSES, FULL])
+        for workload in (
+            [BINARY] if "keras" in name or "compile" in name else [BINARY, CLASSES, FULL]
+        )
     ),
 ]
 
