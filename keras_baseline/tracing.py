@@ -113,7 +113,9 @@ class KerasStep:
         loss, traced, gradients = self._differentiate(
             np.asarray(x, self.dtype), y, self._noise(noise)
         )
-        # A fused loss bypasses the last activation, which then has no gradient.
+        # A fused loss bypasses the last activation, which then has no gradient; and where nothing
+        # is trained before a tensor, only some backends differentiate so far.
+        gradients = {name: gradient for name, gradient in gradients.items() if self._reaches(name)}
         traced |= {f"{name}_gradient": gradient for name, gradient in gradients.items()}
         watched = trained(model)
         traced |= {
@@ -145,3 +147,10 @@ class KerasStep:
             for layer in self.architecture.layers
             if layer.needs_noise
         ]
+
+    def _reaches(self, name: str) -> bool:
+        """Whether a gradient of a tensor is needed: weights are always trained."""
+        layer, _, tensor = name.partition("/")
+        if tensor not in ("activation", "pre_activation"):
+            return True
+        return self.architecture.needs_gradient(layer)

@@ -429,6 +429,18 @@ class OptimizerState:
         for weights, gradients, slots, scratch in self._pieces:
             self.optimizer.apply(weights, gradients, slots, self._constants, scratch)
 
+    def set_learning_rate(self, learning_rate: float) -> None:
+        """Go on with another learning rate; the slots and the number of updates stay.
+
+        Raises
+        ------
+        ArchitectureError
+            If it is not a number above 0.
+        """
+        rule: Any = self.optimizer
+        self.optimizer = dataclasses.replace(rule, learning_rate=learning_rate)
+        self._constants = self._rounded(max(1, self.iterations))
+
     def _rounded(self, iteration: int) -> dict[str, Array]:
         """Return the constants of an update; what stays the same is not rounded again."""
         constants = self.optimizer.constants(iteration, self._rounding, self._cast)

@@ -17,7 +17,7 @@ from scratchnet.score import EpochScore
 from scratchnet.types import Array
 
 
-@dataclass
+@dataclass(repr=False)
 class History:
     """What training saw, one entry per epoch, in the meaning of ``keras.callbacks.History``.
 
@@ -38,6 +38,12 @@ class History:
     val_loss: list[float] = field(default_factory=list)
     val_accuracy: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        """Return the number of epochs and the last of every curve in a line."""
+        curves = ("loss", "accuracy", "val_loss", "val_accuracy")
+        last = [f"{name} {getattr(self, name)[-1]:.4g}" for name in curves if getattr(self, name)]
+        return f"History({', '.join([f'{len(self.loss)} epochs', *last])})"
 
 
 @dataclass(frozen=True)
@@ -100,7 +106,7 @@ def fit(
     batch_size: int | None = None,
     shuffle_seed: int | None = None,
     validation_data: tuple[ArrayLike, ArrayLike] | None = None,
-    on_epoch_end: Callable[[int, History], None] | None = None,
+    on_epoch_end: Callable[[int, History], bool | None] | None = None,
 ) -> History:
     """Train a network.
 
@@ -119,7 +125,8 @@ def fit(
     validation_data
         Inputs and targets to evaluate after each epoch.
     on_epoch_end
-        Called with the epoch (from 0) and the history so far.
+        Called with the epoch (from 0) and the history so far. Training stops early when it
+        returns True; it may change the learning rate by ``optimizer.set_learning_rate``.
 
     Returns
     -------
@@ -158,8 +165,8 @@ def fit(
                 loss, accuracy = evaluate(network, *validation)
                 history.val_loss.append(loss)
                 history.val_accuracy.append(accuracy)
-            if on_epoch_end is not None:
-                on_epoch_end(epoch, history)
+            if on_epoch_end is not None and on_epoch_end(epoch, history) is True:
+                break
     return history
 
 

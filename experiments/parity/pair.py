@@ -82,7 +82,7 @@ def trace_scratchnet(
     state = new_state(network, optimizer)
     with np.errstate(all="ignore"):
         restore(network, state, snapshot)
-        return network.trace_step(snapshot.x, snapshot.y, state)
+        return network.trace_step(snapshot.x, snapshot.y, state, snapshot.noise)
 
 
 def judge_pair(
@@ -119,12 +119,13 @@ def judge_pair(
     for name in (pair.first, pair.second):
         backend = pair.meaning if name == SCRATCHNET else name
         values = values_of(traces[name])
-        own[name] = judge_values("layer", taken(backend, name), values, Sides(name, name))
+        own[name] = judge_values("layer", taken(backend, name), values, Sides(name, name), complete=True)
     step = judge_values(
         "step",
         taken(pair.meaning, pair.second),
         values_of(traces[pair.first]),
         Sides(pair.first, pair.second),
+        complete=True,
     )
     others = {name: trace for name, trace in traces.items() if name not in own}
     arbiters = {}

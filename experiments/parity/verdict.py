@@ -211,6 +211,8 @@ def judge_values(
     step: TwinStep,
     ours: Mapping[str, Array],
     sides: Sides | None = None,
+    *,
+    complete: bool = False,
 ) -> Judgement:
     """Compare our tensors of a step with the twin's, in the order of computation.
 
@@ -221,17 +223,27 @@ def judge_values(
     step
         The step of the twin.
     ours
-        By full name, ``loss`` among them; those that either side does not have are left out.
+        By full name, ``loss`` among them.
     sides
         What to call them.
+    complete
+        Whether both sides must have every tensor of the step; otherwise those that either side
+        does not have are left out.
 
     Returns
     -------
     Judgement
         With a diagnosis of every divergent tensor in mode ``layer``; in mode ``step``, where one
         mistake shows in all that comes after it, of the first.
+
+    Raises
+    ------
+    ValueError
+        If a tensor is missing that must be there.
     """
     twin = values_of(step.twin)
+    if complete:
+        _require_every_tensor(step.reference(mode), ours, twin, sides or Sides())
     rows: list[ParityRow] = []
     first: Divergence | None = None
     for name, bounded in step.reference(mode).items():
@@ -247,6 +259,22 @@ def judge_values(
         rows.append(row)
         first = first or divergence
     return Judgement(rows, first)
+
+
+def _require_every_tensor(
+    reference: Mapping[str, Bounded],
+    ours: Mapping[str, Array],
+    twin: Mapping[str, Array],
+    sides: Sides,
+) -> None:
+    every = dict.fromkeys((*reference, *ours, *twin))
+    has = {sides.ours: ours, sides.twin: twin, "the exact reference": reference}
+    for name in every:
+        if lacking := [side for side, tensors in has.items() if name not in tensors]:
+            raise ValueError(
+                f"{name}: {' and '.join(lacking)} cannot tell it; expected every tensor of the step "
+                "on both sides and in the reference"
+            )
 
 
 def judge_network(
@@ -278,8 +306,8 @@ def judge_network(
             step.snapshot.x, step.snapshot.y, state, step.snapshot.noise
         )
         local = local_trace(network, step.snapshot, step.twin, state)
-        layer = judge_values("layer", step, values_of(local))
-        judged = judge_values("step", step, values_of(whole))
+        layer = judge_values("layer", step, values_of(local), complete=True)
+        judged = judge_values("step", step, values_of(whole), complete=True)
     rows = layer.rows + judged.rows
     return Judgement(rows, layer.first_divergence or judged.first_divergence)
 

@@ -1,3 +1,5 @@
+import copy
+import pickle
 import tracemalloc
 
 import numpy as np
@@ -272,3 +274,47 @@ def test_training_step_allocates_no_arrays(loss, last, dtype, make_batch):
     state = OptimizerState(Adam(), network.parameters)
     # The smallest array with a number per sample would be a mask of 20 kB.
     assert peak_growth(lambda: network.train_step(x, y, state)) < samples / 4
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda made: pickle.loads(pickle.dumps(made))])
+def test_a_used_network_survives_being_copied(copied, make_batch):
+    architecture = Architecture((3,), (Dense(4, "tanh"), Dense(2)), "mean_squared_error")
+    x, y = make_batch(architecture, 6)
+    network = Network(architecture, seed=1, dtype="float64")
+    state = OptimizerState(Adam(), network.parameters)
+    network.train_step(x, y, state)
+    twin, twin_state = copied((network, state))
+    np.testing.assert_array_equal(twin.predict(2 * x), network.predict(2 * x))
+    for one, its_state in ((network, state), (twin, twin_state)):
+        one.train_step(2 * x, y, its_state)
+    np.testing.assert_array_equal(twin.parameters.values, network.parameters.values)
+    assert not np.shares_memory(twin.parameters.values, network.parameters.values)
+
+
+def test_memory_does_not_grow_with_the_sizes_that_are_predicted():
+    architecture = Architecture((64,), (Dense(512, "relu"), Dense(10)), "mean_squared_error")
+    network = Network(architecture, seed=0)
+    x = np.ones((3000, 64), np.float32)
+    plan = peak_growth(lambda: Network(architecture, seed=0).plan(1024))
+    outputs = x[:, :10].nbytes
+    grown = peak_growth(lambda: [network.predict(x[:n]) for n in range(1000, 3000, 50)])
+    # 40 sizes and as many rests; no more than 8 plans are kept, and a ninth while it is made.
+    assert grown < 9 * plan + 2 * outputs
+    assert peak_growth(lambda: network.predict(x)) < 2 * plan + 2 * outputs
+
+
+def test_predictions_do_not_depend_on_the_batch_size_by_more_than_rounding():
+    architecture = Architecture((5,), (Dense(7, "tanh"), Dense(2)), "mean_squared_error")
+    network = Network(architecture, seed=0, dtype="float64")
+    x = np.random.RandomState(0).randn(50, 5)
+    for batch_size in (1, 7, 50, 64):
+        np.testing.assert_allclose(
+            network.predict(x, batch_size=batch_size), network.predict(x), rtol=1e-13, atol=1e-15
+        )
+    with pytest.raises(ValueError, match="batch_size = 0; expected an integer of at least 1"):
+        network.predict(x, batch_size=0)
+
+
+def test_a_network_is_shown_in_a_line():
+    architecture = Architecture((2,), (Dense(3), Dense(1)), "mean_squared_error")
+    assert repr(Network(architecture, seed=0)) == "Network(dense_1, dense_2; 13 weights, float32)"

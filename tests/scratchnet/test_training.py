@@ -11,6 +11,7 @@ from scratchnet import (
     Architecture,
     BatchOrder,
     Dense,
+    History,
     Network,
     OptimizerState,
     evaluate,
@@ -201,3 +202,72 @@ def test_epochs_of_fit_allocate_no_arrays(architecture, make_batch):
         tracemalloc.stop()
     # The smallest array with a number per sample would be a mask of 20 kB.
     assert max(peaks[1:]) < samples / 4
+
+
+def test_training_stops_where_the_callback_says_so(make_batch):
+    network = Network(BINARY, seed=0)
+    state = OptimizerState(SGD(0.1), network.parameters)
+    stop = {"on_epoch_end": lambda epoch, history: epoch == 2}
+    assert len(fit(network, *make_batch(BINARY, 8), optimizer=state, epochs=9, **stop).loss) == 3
+    assert state.iterations == 3
+
+
+def test_a_learning_rate_that_changes_is_that_of_a_new_optimizer(make_batch):
+    x, y = make_batch(BINARY, 8, "float32")
+    network, plain = (Network(BINARY, seed=0) for _ in range(2))
+    state = OptimizerState(SGD(0.5), network.parameters)
+    fit(network, x, y, optimizer=state, epochs=2,
+        on_epoch_end=lambda epoch, history: state.set_learning_rate(0.01))
+    for rate in (0.5, 0.01):
+        plain.train_step(x, y, OptimizerState(SGD(rate), plain.parameters))
+    for name, value in plain.weights.items():
+        np.testing.assert_array_equal(network.weights[name], value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"epochs": 2.5}, "epochs = 2.5; expected an integer of at least 0"),
+        ({"epochs": True}, "epochs = True"),
+        ({"batch_size": 2.5}, "batch_size = 2.5; expected an integer of at least 1"),
+        ({"batch_size": True}, "batch_size = True"),
+        ({"shuffle_seed": 1.5}, "shuffle_seed = 1.5"),
+        ({"optimizer": "adam"}, "optimizer = 'adam'; expected an OptimizerState"),
+        ({"optimizer": SGD(0.1)}, "expected an OptimizerState, as OptimizerState(SGD"),
+        ({"validation_data": (1, 2, 3)}, "validation_data: expected two entries"),
+        ({"x": np.ma.masked_array(np.ones((4, 2)), mask=np.eye(4, 2))}, "x: a masked array"),
+        ({"x": np.ones((4, 2)) * 1j}, "x: complex numbers; expected real numbers"),
+        ({"x": np.full((4, 2), np.inf)}, "x[0, 0] = inf; expected a finite number"),
+        ({"x": np.full((4, 2), 1e300)}, "x[0, 0] = 1e+300; expected a finite number in float32"),
+        ({"x": [[1.0], [1.0, 2.0]]}, "x: rows of different lengths"),
+        ({"y": np.array(["a", "b", "a", "b"])}, "y: text; expected real numbers"),
+        ({"y": np.array([0, 1, np.nan, 1])}, "y[2] = nan"),
+    ],
+)
+def test_what_training_cannot_take_is_named_in_one_line(changes, message):
+    network = Network(BINARY, seed=0)
+    given = {
+        "x": np.ones((4, 2)),
+        "y": np.array([0.0, 1.0, 0.0, 1.0]),
+        "optimizer": OptimizerState(SGD(0.1), network.parameters),
+        "epochs": 1,
+    } | changes
+    before = network.weights
+    with pytest.raises((ValueError, TypeError)) as caught:
+        fit(network, given.pop("x"), given.pop("y"), **given)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+    for name, value in before.items():
+        np.testing.assert_array_equal(network.weights[name], value)
+
+
+def test_an_optimizer_of_another_network_is_refused():
+    network, other = Network(BINARY, seed=0), Network(BINARY, seed=0)
+    state = OptimizerState(SGD(0.1), other.parameters)
+    with pytest.raises(ValueError, match="another network's parameters"):
+        fit(network, np.ones((4, 2)), np.ones(4), optimizer=state, epochs=1)
+
+
+def test_a_history_is_shown_in_a_line():
+    history = History(loss=[0.5, 0.25], accuracy=[0.5, 1.0])
+    assert repr(history) == "History(2 epochs, loss 0.25, accuracy 1)"
