@@ -6,6 +6,7 @@ An implementation is ``scratchnet``, or Keras on a backend: ``tensorflow``, ``ja
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -115,15 +116,22 @@ def judge_pair(
             whole = reference_step(meant, dtype, snapshot, optimizer)
         return TwinStep(meant, dtype, optimizer, snapshot, trace, local, whole)
 
+    def without_bypassed(tensors: Mapping[str, Any]) -> dict[str, Any]:
+        # A loss that is fused with the last activation has no gradient of it; another one has.
+        return {name: value for name, value in tensors.items() if name != bypassed}
+
+    bypassed = f"{architecture.layers[-1].name}/activation_gradient"
     own = {}
     for name in (pair.first, pair.second):
         backend = pair.meaning if name == SCRATCHNET else name
         values = values_of(traces[name])
         own[name] = judge_values("layer", taken(backend, name), values, Sides(name, name), complete=True)
+    second = taken(pair.meaning, pair.second)
+    trace = replace(second.twin, tensors=without_bypassed(second.twin.tensors))
     step = judge_values(
         "step",
-        taken(pair.meaning, pair.second),
-        values_of(traces[pair.first]),
+        replace(second, twin=trace, whole=without_bypassed(second.whole)),
+        without_bypassed(values_of(traces[pair.first])),
         Sides(pair.first, pair.second),
         complete=True,
     )
