@@ -8,7 +8,7 @@ import keras
 
 from keras_baseline.regularizers import regularizer
 from keras_baseline.twin import Twin
-from scratchnet.layers import Conv1D, Conv2D, Conv3D
+from scratchnet.layers import BatchNormalization, Conv1D, Conv2D, Conv3D
 
 CONVOLUTIONS = {
     Conv1D.kind: keras.layers.Conv1D,
@@ -44,7 +44,20 @@ def split_convolution(layer: Conv2D, dtype: str) -> dict[str, Any]:
     }
 
 
+def batch_normalization(layer: BatchNormalization, dtype: str) -> Any:
+    """``keras.layers.BatchNormalization``."""
+    return keras.layers.BatchNormalization(
+        momentum=layer.momentum,
+        epsilon=layer.epsilon,
+        center=layer.center,
+        scale=layer.scale,
+        name=layer.name,
+        dtype=dtype,
+    )
+
+
 IMAGE_TWINS: dict[str, Twin] = {
     **{kind: Twin(convolution, split_convolution) for kind in CONVOLUTIONS},
+    BatchNormalization.kind: Twin(batch_normalization),
 }
 """By the layer's kind."""

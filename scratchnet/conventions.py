@@ -26,6 +26,9 @@ class Conventions:
         Share of the gradient that passes where a probability lies exactly on a bound of clipping.
     rounds_settings
         An optimizer's settings pass through float32 on their way into a float64 network.
+    variance_from_squares
+        The variance of normalization layers is computed as E[x^2] - E[x]^2, which loses digits
+        where the mean is large. This is rounding too: bounds allow for it.
     float32_operations
         Operations of ``keras.ops`` that compute in float32 whatever they are given, so that a
         float64 network on this backend has a loss and gradients of float32's accuracy (see
@@ -37,6 +40,7 @@ class Conventions:
     divides_sparse_first: bool
     passes_at_clip: float
     rounds_settings: bool
+    variance_from_squares: bool
     float32_operations: frozenset[str]
 
 
@@ -46,6 +50,7 @@ CONVENTIONS: dict[str, Conventions] = {
         divides_sparse_first=False,
         passes_at_clip=1.0,
         rounds_settings=True,
+        variance_from_squares=False,
         float32_operations=frozenset(),
     ),
     "jax": Conventions(
@@ -53,6 +58,7 @@ CONVENTIONS: dict[str, Conventions] = {
         divides_sparse_first=True,
         passes_at_clip=0.5,
         rounds_settings=False,
+        variance_from_squares=False,
         float32_operations=frozenset({"mean", "tanh"}),
     ),
     "torch": Conventions(
@@ -60,6 +66,7 @@ CONVENTIONS: dict[str, Conventions] = {
         divides_sparse_first=True,
         passes_at_clip=1.0,
         rounds_settings=False,
+        variance_from_squares=True,
         float32_operations=frozenset({"mean", "divide_no_nan", "matmul"}),
     ),
 }

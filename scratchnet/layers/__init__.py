@@ -6,6 +6,7 @@ from scratchnet.layers.convolution import Conv1D, Conv2D, Conv3D
 from scratchnet.layers.dense import Dense
 from scratchnet.layers.embedding import Embedding
 from scratchnet.layers.merging import Add
+from scratchnet.layers.normalization import BatchNormalization
 from scratchnet.layers.random import Dropout
 from scratchnet.layers.recurrent import LSTM
 from scratchnet.layers.reshaping import Flatten
@@ -15,6 +16,7 @@ LAYERS: dict[str, type[Layer]] = {
     for layer in (
         Activation,
         Add,
+        BatchNormalization,
         Conv1D,
         Conv2D,
         Conv3D,
@@ -31,6 +33,7 @@ __all__ = [
     "LSTM",
     "Activation",
     "Add",
+    "BatchNormalization",
     "Conv1D",
     "Conv2D",
     "Conv3D",

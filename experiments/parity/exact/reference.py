@@ -132,6 +132,7 @@ class _Step:
                 partial(self._keep_of, layer.name),
                 training,
                 tuple(masks[source] for source in self.architecture.sources(layer)),
+                self.architecture.conventions,
             )
             done = layer_formula(layer)(layer, place)
             masks[layer.name] = place.masks[0] if layer.passes_mask else done.mask

@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 from experiments.parity.exact.formulas.example import Example, example
-from scratchnet.layers import Conv1D, Conv2D, Conv3D, Dense, Flatten
+from scratchnet.layers import BatchNormalization, Conv1D, Conv2D, Conv3D, Dense, Flatten
 from scratchnet.regularizers import L2
 
 IMAGE_EXAMPLES: dict[str, tuple[Example, ...]] = {
+    BatchNormalization.kind: (
+        example("between convolutions", (5, 5, 2), Conv2D(3, 2), BatchNormalization(),
+                Conv2D(2, 2, activation="relu"), Flatten(), Dense(2)),
+        example("dead channels", (4,), Dense(6, "relu"), BatchNormalization(), Dense(2)),
+        example("without gamma and beta", (4,), Dense(3), BatchNormalization(center=False,
+                scale=False, momentum=0.5, epsilon=0.01), Dense(2)),
+        example("on inputs", (4,), BatchNormalization(), Dense(3, "softmax"),
+                loss="categorical_crossentropy"),
+        example("large values", (4,), BatchNormalization(scale=False), Dense(2), scale=1000.0),
+        example("small values", (4,), Dense(3), BatchNormalization(center=False), Dense(2),
+                scale=1e-3),
+        example("sequences", (5, 3), Dense(2, "tanh"), BatchNormalization(momentum=0.9),
+                Flatten(), Dense(2, "softmax"), loss="categorical_crossentropy"),
+    ),
     Conv1D.kind: (
         example("causal", (6, 2), Conv1D(3, 3, padding="causal", activation="tanh"), Flatten(),
                 Dense(2)),

@@ -6,6 +6,7 @@ import numpy as np
 
 from experiments.parity.exact.formulas.activations import BACKWARD, FORWARD
 from experiments.parity.exact.formulas.convolution import CONVOLUTIONS
+from experiments.parity.exact.formulas.normalization import NORMALIZATIONS
 from experiments.parity.exact.formulas.place import (
     Computed,
     Gradients,
@@ -84,6 +85,7 @@ LAYER: dict[str, LayerFormula] = {
     Activation.kind: activation,
     Add.kind: add,
     **CONVOLUTIONS,
+    **NORMALIZATIONS,
     Dense.kind: dense,
     Dropout.kind: dropout,
     Embedding.kind: embedding,

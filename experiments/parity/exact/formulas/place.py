@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from experiments.parity.exact.rounding import Bounded
+from scratchnet.conventions import CONVENTIONS, Conventions
 from scratchnet.types import Array
 
 
@@ -29,6 +30,8 @@ class Place:
         Whether the layer runs as in training or as in inference.
     masks
         Of each input: which time steps count, ``(samples, time)`` bool, or None where all do.
+    conventions
+        What Keras does on the backend that is judged.
     """
 
     inputs: tuple[Bounded, ...]
@@ -37,6 +40,7 @@ class Place:
     keep: Callable[[str, Bounded], Bounded]
     training: bool = True
     masks: tuple[Array | None, ...] = (None,)
+    conventions: Conventions = CONVENTIONS["tensorflow"]
 
 
 @dataclass(frozen=True)
