@@ -18,6 +18,37 @@ FORBIDDEN = {
     "keras_baseline": {"experiments", "pandas", "sklearn", "matplotlib"},
     "experiments": {"keras", "tensorflow"},
 }
+# The rooms of the house from the ground up, and what each may import of the others: a new arrow,
+# or a new room, is a decision that is made here.
+_BASE = {"scratchnet", "keras_baseline"}
+_GROUND = _BASE | {"experiments/runtime", "experiments/plan", "experiments/parity"}
+ROOMS = {
+    "scratchnet": set(),
+    "keras_baseline": {"scratchnet"},
+    "experiments/runtime": set(),
+    "experiments/plan": {"scratchnet", "experiments/runtime"},
+    "experiments/parity": _BASE,
+    "experiments/trials": _GROUND,
+    "experiments/check": _BASE | {"experiments/runtime", "experiments/parity"},
+    "experiments/mutants": _BASE | {"experiments/runtime", "experiments/parity"},
+    "experiments/fuzz": _GROUND | {"experiments/trials"},
+    "experiments/report": _GROUND - {"keras_baseline"} | {"experiments/trials"},
+    "experiments/bench": _BASE
+    | {"experiments/runtime", "experiments/trials", "experiments/report"},
+    "experiments/compare": {
+        "experiments/runtime",
+        "experiments/plan",
+        "experiments/trials",
+        "experiments/report",
+    },
+    "experiments/run": {
+        "experiments/runtime",
+        "experiments/plan",
+        "experiments/trials",
+        "experiments/report",
+    },
+    "experiments/backends": _GROUND | {"experiments/trials", "experiments/fuzz"},
+}
 COMMANDS_WITH_HELP = {"run", "check", "bench", "compare", "fuzz", "report"}
 # It starts Keras, inside a function, to swallow what it writes meanwhile.
 STARTS_KERAS = "experiments/runtime/keras_start.py"
@@ -59,6 +90,49 @@ def test_imports_run_one_way(path):
     package = path.relative_to(ROOT).parts[0]
     found = imported(path, inside_functions=title(path) != STARTS_KERAS)
     assert not found & FORBIDDEN[package]
+
+
+def room(module):
+    """The room of a module, as ``experiments/plan`` of ``experiments.plan.grid``."""
+    first, *rest = module.split(".")
+    return "/".join([first, *rest[:1]]) if first == "experiments" else first
+
+
+def rooms_imported(path):
+    """The rooms that a module imports from, anywhere in it, for type checkers too."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            # `from experiments import run` is an arrow to that module.
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for name in names:
+            if name.split(".")[0] in PACKAGES and name != "experiments":
+                yield room(name)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=title)
+def test_a_room_imports_only_what_the_table_says(path):
+    own = room(".".join(path.relative_to(ROOT).with_suffix("").parts))
+    if own != "experiments/__init__":
+        assert set(rooms_imported(path)) <= ROOMS[own] | {own}
+
+
+def test_no_import_runs_upward():
+    order = list(ROOMS)
+    for above, below in ROOMS.items():
+        assert all(order.index(name) < order.index(above) for name in below)
+
+
+def test_experiments_has_the_rooms_of_the_table_and_no_others():
+    entries = {
+        f"experiments/{path.stem}"
+        for path in (ROOT / "experiments").iterdir()
+        if path.name not in ("__init__.py", "__pycache__")
+    }
+    assert entries == {name for name in ROOMS if "/" in name}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=title)
