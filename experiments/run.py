@@ -9,10 +9,10 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 from experiments.runtime.arguments import named_path, positive_integer
 from experiments.runtime.exit_status import (
@@ -21,6 +21,7 @@ from experiments.runtime.exit_status import (
     CRASHED,
     DIVERGENT,
     INTERRUPTED,
+    LenientStream,
     unless_interrupted,
 )
 
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from experiments.plan.plan import Plan, Trial
-    from experiments.trials.store import Store
+    from experiments.trials.execution import Executor
+    from experiments.trials.store import Failure, Store
     from experiments.trials.tables import Tables
     from experiments.trials.trial import TrialResult
 
@@ -63,25 +65,27 @@ def _run(options: argparse.Namespace) -> int:
 
     try:
         return _work(plan, store, options)
-    except BrokenPipeError:
-        raise
     except FolderError as error:
-        print(f"experiments.run: {error}", file=sys.stderr)
+        reason = str(error)
     except OSError as error:
-        print(
-            f"experiments.run: {error.filename or store.folder}: cannot be written "
-            f"({error.strerror}); choose a folder with --out",
-            file=sys.stderr,
-        )
+        if error.filename is None:
+            # Not of a file: of the output, see `unless_interrupted`.
+            raise
+        reason = f"{error.filename}: cannot be written ({error.strerror})"
+    print(
+        f"experiments.run: {reason}; the trials that finished are kept in {store.folder}, and the "
+        "same command goes on from there",
+        file=sys.stderr,
+    )
     return BAD_INPUT
 
 
 def _work(plan: Plan, store: Store, options: argparse.Namespace) -> int:
     """Run what is not finished yet, and write down what all trials showed."""
     _say_what_is_replaced(plan, store)
-    interrupted = _run_trials(plan, store, jobs=options.jobs, fresh=options.fresh)
-    results, crashes = _gather(plan, store)
-    tables = _write_tables(plan, store, results, dict.fromkeys(crashes, "crashed"))
+    interrupted = _run_trials(plan, store, _executor(options), fresh=options.fresh)
+    results, failures = _gather(plan, store)
+    tables = _write_tables(plan, store, results, {n: f.status for n, f in failures.items()})
     if interrupted:
         print(
             f"interrupted: {len(results)} of {len(plan.trials)} trials are kept in {store.folder}; "
@@ -92,12 +96,31 @@ def _work(plan: Plan, store: Store, options: argparse.Namespace) -> int:
 
     report = _write_report(store)
     _print_table(tables)
-    for name, crash in crashes.items():
-        print(f"{name} crashed: {crash.splitlines()[0]}", file=sys.stderr)
+    for name, failure in failures.items():
+        print(f"{name} {failure.status}: {failure.reason}", file=sys.stderr)
     print(report)
-    if crashes:
+    lost = _lost(tables)
+    if lost:
+        print(
+            f"{', '.join(lost)}: ran, and what was stored of it is gone or damaged: something else "
+            f"changed {store.trials}; the same command runs it again",
+            file=sys.stderr,
+        )
+    if failures or lost:
         return CRASHED
     return DIVERGENT if "divergent" in set(tables.trials["verdict"]) else ALL_WELL
+
+
+def _executor(options: argparse.Namespace) -> Executor:
+    from experiments.trials.execution import InThisProcess, InWorkers
+
+    return InThisProcess() if options.in_process else InWorkers(options.jobs)
+
+
+def _lost(tables: Tables) -> list[str]:
+    """Return the trials that ran, and yet have neither a result nor a reason."""
+    trials = tables.trials
+    return list(trials[trials["status"].isin(["not run", "unreadable"])]["trial"])
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -131,6 +154,12 @@ def _parser() -> argparse.ArgumentParser:
         help="trials at a time, in processes of their own (default: 1; more disturb the timings)",
     )
     parser.add_argument(
+        "--in-process",
+        action="store_true",
+        help="run the trials in the command's own process, one at a time, as a debugger needs it; "
+        "a trial that ends its process then ends the run",
+    )
+    parser.add_argument(
         "--set",
         action="append",
         default=[],
@@ -156,14 +185,18 @@ def _say_what_is_replaced(plan: Plan, store: Store) -> None:
         )
 
 
-def _run_trials(plan: Plan, store: Store, *, jobs: int, fresh: bool) -> bool:
+def _run_trials(plan: Plan, store: Store, executor: Executor, *, fresh: bool) -> bool:
     """Run what is not finished yet, with a progress bar; return whether it was interrupted."""
     from experiments.trials.execution import execute
 
     store.write_text("plan.toml", plan.to_toml())
     distinct = {trial.key: trial for trial in plan.trials}
-    pending = [trial for trial in distinct.values() if fresh or not store.has(trial)]
-    store.discard(*pending)
+    pending = list(distinct.values())
+    if not fresh:
+        found = {trial.key: store.look(trial) for trial in pending}
+        pending = [trial for trial in pending if found[trial.key].state != "finished"]
+        _put_aside([(t, found[t.key].reason) for t in pending], store)
+    store.prepare(*pending)
     with _progress() as progress:
         finished = len(distinct) - len(pending)
         bar = progress.add_task("", total=len(distinct), completed=finished)
@@ -174,14 +207,25 @@ def _run_trials(plan: Plan, store: Store, *, jobs: int, fresh: bool) -> bool:
         def on_done(trial: Trial, well: bool) -> None:
             nonlocal finished
             finished += 1
-            word = "finished" if well else "crashed"
+            word = "finished" if well else "failed"
             progress.update(bar, completed=finished, description=f"{trial.name}: {word}")
 
         try:
-            execute(pending, store, jobs=jobs, on_done=on_done, on_progress=on_progress)
+            execute(pending, store, executor, on_done=on_done, on_progress=on_progress)
         except KeyboardInterrupt:
             return True
     return False
+
+
+def _put_aside(trials: Iterable[tuple[Trial, str]], store: Store) -> None:
+    """Move what is damaged to where it is kept, and say so; the others have no reason."""
+    for trial, reason in trials:
+        if reason:
+            print(
+                f"{trial.name}: what is stored of it is damaged ({reason}); it is kept in "
+                f"{store.put_aside(trial)}, and the trial runs again",
+                file=sys.stderr,
+            )
 
 
 @contextmanager
@@ -192,7 +236,9 @@ def _progress() -> Iterator[Progress]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    with os.fdopen(os.dup(2), "w") as terminal:
+    with os.fdopen(os.dup(2), "w") as stream:
+        # A terminal that is gone ends no run.
+        terminal = cast("IO[str]", LenientStream(stream))
         columns = (
             BarColumn(),
             MofNCompleteColumn(),
@@ -203,17 +249,18 @@ def _progress() -> Iterator[Progress]:
             yield progress
 
 
-def _gather(plan: Plan, store: Store) -> tuple[Mapping[str, TrialResult], dict[str, str]]:
-    """Return what finished, and why the others crashed, by trial name."""
+def _gather(plan: Plan, store: Store) -> tuple[Mapping[str, TrialResult], dict[str, Failure]]:
+    """Return what finished, and why the others did not, by trial name."""
     from experiments.trials.run_folder import StoredResults
 
-    finished, crashes = {}, {}
+    finished, failures = {}, {}
     for trial in plan.trials:
-        if store.has(trial):
+        if (store.path(trial) / "result.json").exists():
+            # It is looked at closely when it is read.
             finished[trial.name] = trial
-        elif crash := store.crash(trial):
-            crashes[trial.name] = crash
-    return StoredResults(store.folder, finished), crashes
+        elif failure := store.failure(trial):
+            failures[trial.name] = failure
+    return StoredResults(store.folder, finished), failures
 
 
 def _write_tables(

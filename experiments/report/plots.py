@@ -17,7 +17,7 @@ from experiments.report.style import STYLE, save
 from experiments.report.summary import Summary, summarize_trial
 from experiments.report.trial_plots import PICTURES
 from experiments.report.trial_section import load_result
-from experiments.runtime.processes import beside
+from experiments.runtime.beside import beside
 from experiments.trials.own_files import OwnFiles
 from experiments.trials.run_folder import Missing, StoredRun
 from experiments.trials.trial import TrialResult

@@ -13,11 +13,21 @@ from pathlib import Path
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside a file, and put it in the file's place at the end."""
+    """Give a temporary path beside a file, and put it in the file's place at the end.
+
+    Raises
+    ------
+    OSError
+        With the name of a file, as where the disk is full.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         yield temporary
         os.replace(temporary, path)
+    except OSError as error:
+        # What fails in the middle of writing does not know to which file.
+        error.filename = error.filename or str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

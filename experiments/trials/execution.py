@@ -1,31 +1,52 @@
-"""Many trials: one after another in this process, or on several local processes.
-
-Whatever a trial does, the others still run. Each result is stored by the process that made it.
-"""
+"""Many trials: in this process, or in several local ones. Whatever a trial does, the others run."""
 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Sequence
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from functools import partial
+from time import monotonic
+from typing import Protocol
 
 from experiments.plan.plan import Trial
-from experiments.runtime.processes import completed, worker_processes
-from experiments.trials.store import Store
+from experiments.runtime.processes import (
+    Limits,
+    MemoryLimitError,
+    TimeLimitError,
+    WorkerLostError,
+    completed,
+    tell,
+    worker_processes,
+)
+from experiments.trials.record import Record, record
+from experiments.trials.store import Failure, Store
 
 OnDone = Callable[[Trial, bool], None]
-"""Called when a trial ends, with whether it finished (or crashed)."""
+"""Called when a trial ends, with whether it finished (or failed)."""
 
 OnProgress = Callable[[Trial, str, float], None]
 """Called with what a trial is doing, and the share of it that is done."""
+
+Outcome = Record | Failure
+"""What a trial leaves."""
+
+
+class Executor(Protocol):
+    """A place where trials run."""
+
+    def run(
+        self, trials: Sequence[Trial], on_progress: OnProgress
+    ) -> Generator[tuple[Trial, Outcome], None, None]:
+        """Run trials, and yield what each leaves as it ends; what runs ends with the iterator."""
 
 
 def execute(
     trials: Sequence[Trial],
     store: Store,
+    executor: Executor,
     *,
-    jobs: int,
     on_done: OnDone,
     on_progress: OnProgress,
 ) -> None:
@@ -36,59 +57,120 @@ def execute(
     trials
         With different keys.
     store
-        Where the results go.
-    jobs
-        Number of processes; 1 runs the trials here.
+        Where the results go; nobody but this process writes there.
+    executor
+        Where the trials run.
     on_done, on_progress
-        Told how it goes; with several processes there is no progress within a trial.
+        Told how it goes.
 
     Raises
     ------
     KeyboardInterrupt
         After the other processes are ended.
+    FolderError, OSError
+        If a result cannot be stored: there is no use in more of them.
     """
-    groups = {
-        trial.backend: [other for other in trials if other.backend == trial.backend]
-        for trial in trials
-    }
-    if jobs == 1 and len(groups) == 1:
+    with closing(executor.run(trials, on_progress)) as outcomes:
+        for trial, outcome in outcomes:
+            if isinstance(outcome, Record):
+                store.put(trial, outcome)
+            else:
+                store.save_failure(trial, outcome)
+            on_done(trial, isinstance(outcome, Record))
+
+
+@dataclass(frozen=True)
+class InThisProcess:
+    """One trial after another, here: a debugger sees them, and one that ends the process ends all.
+
+    All must have the same Keras backend.
+    """
+
+    def run(
+        self, trials: Sequence[Trial], on_progress: OnProgress
+    ) -> Generator[tuple[Trial, Outcome], None, None]:
+        """Run trials, and yield what each leaves."""
         for trial in trials:
             on_progress(trial, "starting", 0.0)
-            on_done(trial, attempt(trial, store, partial(on_progress, trial)))
-        return
-    # A process has one Keras backend, so each backend has its own processes.
-    for group in groups.values():
-        _execute_in_processes(group, store, jobs=jobs, on_done=on_done)
+            yield trial, attempt(trial, partial(on_progress, trial))
 
 
-def _execute_in_processes(
-    trials: Sequence[Trial], store: Store, *, jobs: int, on_done: OnDone
-) -> None:
-    with worker_processes(min(jobs, len(trials))) as pool:
-        futures = {pool.submit(attempt, trial, store): trial for trial in trials}
-        for future in completed(futures):
-            trial = futures[future]
-            try:
-                finished = future.result()
-            except BrokenProcessPool:
-                # A process was killed, and with it whatever the pool was still to run.
-                store.save_crash(trial, "its process was ended from outside, or ran out of memory")
-                finished = False
-            on_done(trial, finished)
+@dataclass(frozen=True)
+class InWorkers:
+    """Several trials at a time, in processes of their own.
+
+    Attributes
+    ----------
+    jobs
+        How many.
+    limits
+        What each may take.
+    """
+
+    jobs: int = 1
+    limits: Limits = Limits()
+
+    def run(
+        self, trials: Sequence[Trial], on_progress: OnProgress
+    ) -> Generator[tuple[Trial, Outcome], None, None]:
+        """Run trials, and yield what each leaves."""
+        # A process has one Keras backend, so each backend has its own processes.
+        for backend in dict.fromkeys(trial.backend for trial in trials):
+            group = [trial for trial in trials if trial.backend == backend]
+            with worker_processes(min(self.jobs, len(group)), _start, backend) as pool:
+                waiting = {
+                    pool.schedule(
+                        partial(attempt_and_tell, trial), self.limits, partial(on_progress, trial)
+                    ): trial
+                    for trial in group
+                }
+                for future in completed(waiting):
+                    try:
+                        yield waiting[future], future.result()
+                    except WorkerLostError as error:
+                        yield waiting[future], Failure(
+                            "crashed", f"{error}; a first try was lost too"
+                        )
+                    except TimeLimitError as error:
+                        yield waiting[future], Failure("timed out", str(error))
+                    except MemoryLimitError as error:
+                        yield waiting[future], Failure("out of memory", str(error))
+                    except Exception as error:
+                        yield waiting[future], _failure(error)
 
 
-def attempt(
-    trial: Trial, store: Store, on_progress: Callable[[str, float], None] = lambda *_: None
-) -> bool:
-    """Run one trial, store its result or its traceback, and say whether it finished."""
+def _start(backend: str) -> None:
     from experiments.runtime.keras_start import start_keras
+
+    start_keras(backend)
+
+
+def attempt_and_tell(trial: Trial) -> Outcome:
+    """Run one trial in a worker process, which tells how it goes ten times a second at most."""
+    last = 0.0
+
+    def on_progress(doing: str, done: float) -> None:
+        nonlocal last
+        if monotonic() - last > 0.1:
+            last = monotonic()
+            tell(doing, done)
+
+    return attempt(trial, on_progress)
+
+
+def attempt(trial: Trial, on_progress: Callable[[str, float], None] = lambda *_: None) -> Outcome:
+    """Run one trial, and return its result as bytes, or why there is none."""
     from experiments.trials.trial import run_trial
 
     try:
-        start_keras(trial.backend)
-        store.save(run_trial(trial, on_progress))
-    except Exception as error:
-        summary = f"{type(error).__name__}: {error}".splitlines()[0]
-        store.save_crash(trial, f"{summary}\n\n{traceback.format_exc()}")
-        return False
-    return True
+        _start(trial.backend)
+        return record(run_trial(trial, on_progress))
+    except (Exception, SystemExit) as error:
+        return _failure(error)
+
+
+def _failure(error: BaseException) -> Failure:
+    words = str(error).strip().splitlines()
+    reason = f"{type(error).__name__}: {words[0] if words else 'without a word'}"
+    status = "out of memory" if isinstance(error, MemoryError) else "crashed"
+    return Failure(status, reason, "".join(traceback.format_exception(error)))

@@ -107,34 +107,50 @@ class OwnFiles:
             If somebody else's file has such a name, or a link leads out of the folder.
         """
         new = [name for name in dict.fromkeys(names) if name not in self._names]
-        for name in names:
-            self._check(name)
-        for parent in {(self.folder / name).parent for name in names}:
-            parent.mkdir(parents=True, exist_ok=True)
-        if new:
-            with _alone(self.folder), (self.folder / MARKER).open("r+b") as file:
-                _to_last_line(file)
-                file.write("".join(f"{name}\n" for name in new).encode())
-            self._names.update(new)
+        with self._errors_said():
+            for name in names:
+                self._check(name)
+            for parent in {(self.folder / name).parent for name in names}:
+                parent.mkdir(parents=True, exist_ok=True)
+            if new:
+                with _alone(self.folder), (self.folder / MARKER).open("r+b") as file:
+                    _to_last_line(file)
+                    file.write("".join(f"{name}\n" for name in new).encode())
+        self._names.update(new)
 
     @contextmanager
     def writing(self, name: str) -> Iterator[Path]:
         """Claim a file; give a temporary path, and put it in the file's place at the end."""
         self.claim(name)
-        with whole_file(self.folder / name) as temporary:
+        with self._errors_said(), whole_file(self.folder / name) as temporary:
             yield temporary
+
+    @contextmanager
+    def _errors_said(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise FolderError(
+                f"{error.filename or self.folder}: cannot be written ({error.strerror})"
+            ) from None
 
     def write_text(self, name: str, text: str) -> None:
         """Claim and write a file."""
         with self.writing(name) as temporary:
             temporary.write_text(text, encoding="utf-8")
 
+    def clear(self, *names: str) -> None:
+        """Remove files of the run's own that will be written again."""
+        with self._errors_said():
+            for name in names:
+                if name in self._names:
+                    self._check(name)
+                    (self.folder / name).unlink(missing_ok=True)
+
     def remove(self, *names: str) -> None:
         """Remove files of the run's own, and folders that are empty then; leave all others."""
         own = [name for name in names if name in self._names]
-        for name in own:
-            self._check(name)
-            (self.folder / name).unlink(missing_ok=True)
+        self.clear(*own)
         for parent in {Path(name).parent for name in own} - {Path()}:
             try:
                 (self.folder / parent).rmdir()
@@ -142,10 +158,20 @@ class OwnFiles:
                 continue  # It holds something else.
         self._forget(own)
 
+    def move(self, old: str, new: str) -> None:
+        """Give a file of the run's own another name; nothing where it is not there."""
+        if old not in self._names or not os.path.lexists(self.folder / old):
+            return
+        self.claim(new)
+        with self._errors_said():
+            os.replace(self.folder / old, self.folder / new)
+        self.remove(old)
+
     def _forget(self, names: Iterable[str]) -> None:
         gone = set(names)
         if gone:
-            self._write_list(without=gone)
+            with self._errors_said():
+                self._write_list(without=gone)
 
     def _write_list(self, without: Collection[str] = ()) -> None:
         with _alone(self.folder):

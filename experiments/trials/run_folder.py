@@ -36,7 +36,7 @@ class Missing:
     Attributes
     ----------
     status
-        ``crashed``, ``unreadable`` or ``not run``.
+        ``crashed``, ``timed out``, ``out of memory``, ``unreadable`` or ``not run``.
     reason
         In a line.
     details
@@ -91,7 +91,8 @@ class StoredRun:
         trials = folder / "trials"
         stored = StoredResults(folder, {trial.name: trial for trial in plan.trials})
         if any(trials.glob("*/result.json")) or any(trials.glob("*/crash.txt")):
-            missing = {trial.name: _why(trials, trial) for trial in plan.trials}
+            store = Store(folder)
+            missing = {trial.name: _why(store, trial) for trial in plan.trials}
             readable = {name: stored.trials[name] for name, why in missing.items() if why is None}
             return cls(
                 folder=folder,
@@ -158,17 +159,17 @@ class StoredResults(Results):
 _NOT_RUN = ("not run", "the run has not come to it yet, or was interrupted before")
 
 
-def _why(trials: Path, trial: Trial) -> Missing | None:
+def _why(store: Store, trial: Trial) -> Missing | None:
     """Return why a trial has no result, None if it has one."""
-    folder = trials / trial.key
-    if (folder / "result.json").exists():
+    if (store.path(trial) / "result.json").exists():
         return None
     try:
-        crash = (folder / "crash.txt").read_text(encoding="utf-8")
-    except FileNotFoundError:
+        failure = store.failure(trial)
+    except StoreError as error:
+        return Missing("unreadable", str(error))
+    if failure is None:
         return Missing(*_NOT_RUN)
-    summary, _, details = crash.strip().partition("\n")
-    return Missing("crashed", summary, details.strip())
+    return Missing(failure.status, failure.reason, failure.details)
 
 
 def _why_not_here(status: str | None, absent: Sequence[str]) -> Missing:

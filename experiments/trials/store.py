@@ -4,43 +4,80 @@
 
     results/article/trials/<key>/result.json    numbers and rows
                                  arrays.npz     histories, predictions, grids
-                                 crash.txt      instead, where the trial crashed
+                                 crash.txt      instead, where there is no result: why
 
-Every file appears whole or not at all. `result.json` is written last, so where it is, all is.
+Every file appears whole or not at all. `result.json` is written last, so where it is, all is; and
+it holds its trial's key and checksums over both files, see `experiments.trials.record`. Only the
+process that runs the command writes here: others send it what they found.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
+import itertools
 import json
-import zlib
+import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
-from zipfile import BadZipFile, is_zipfile
 
-import numpy as np
-
-from experiments.parity.trace import ParityRow
 from experiments.plan.plan import Trial
-from experiments.trials.boundary import Boundary
-from experiments.trials.comparability import Comparability
+from experiments.runtime.files import read_file
 from experiments.trials.own_files import FIXED, FolderError, OwnFiles
+from experiments.trials.record import (
+    MALFORMED,
+    DamagedError,
+    LaterFormatError,
+    Record,
+    record,
+)
+from experiments.trials.sources import origin
 from experiments.trials.trial import TrialResult
-from experiments.trials.turns import IMPLEMENTATIONS, EpochSeconds
-from scratchnet.training import History
-from scratchnet.types import Array
 
-FORMAT = 2
+DAMAGED = "damaged"
+"""The folder for what does not fit."""
+
+_TABLE, _ARRAYS, _CRASH = "result.json", "arrays.npz", "crash.txt"
 
 
 class StoreError(FolderError):
     """A result cannot be read; the message is one line for the user."""
 
 
-_UNREADABLE = (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile, zlib.error)
-"""What reading a damaged result may raise."""
+@dataclass(frozen=True)
+class Failure:
+    """Why a trial has no result.
+
+    Attributes
+    ----------
+    status
+        ``crashed``, ``timed out`` or ``out of memory``.
+    reason
+        In a line.
+    details
+        The traceback, or empty.
+    """
+
+    status: str
+    reason: str
+    details: str = ""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What is stored of a trial.
+
+    Attributes
+    ----------
+    state
+        ``finished`` or ``failed``, by the code of today; ``outdated``; ``absent``; or ``damaged``.
+    reason
+        How it shows that it is damaged.
+    """
+
+    state: str
+    reason: str = ""
 
 
 class Store:
@@ -57,8 +94,6 @@ class Store:
     def __init__(self, folder: Path, own_files: OwnFiles | None = None) -> None:
         self.folder = folder
         self._own_files = own_files
-        # Asked once: whoever edits the sources during a run does not lose what it finishes.
-        self._origin = origin()
 
     @classmethod
     def open(cls, folder: Path) -> Self:
@@ -87,46 +122,46 @@ class Store:
         """Return the folder of a trial."""
         return self.trials / trial.key
 
+    def look(self, trial: Trial) -> Found:
+        """Say what is stored of a trial, after a look at every byte.
+
+        Raises
+        ------
+        StoreError
+            If a later version of this program wrote it.
+        """
+        try:
+            found = self._record(trial)
+            if found is not None:
+                return Found("finished" if found.is_current(trial) else "outdated")
+            failure = self._failure(trial)
+            if failure is not None:
+                return Found("failed" if failure[1] else "outdated")
+        except DamagedError as error:
+            return Found("damaged", str(error))
+        except LaterFormatError as error:
+            raise StoreError(
+                f"{self.path(trial)}: {error}; choose another folder with --out"
+            ) from None
+        return Found("absent")
+
     def has(self, trial: Trial) -> bool:
         """Whether the trial is finished, by the code and the libraries of today."""
-        try:
-            table = self._table(trial)
-        except FileNotFoundError:
-            return False
-        except (OSError, ValueError):
-            # Not ours, or cut off by a full disk: the trial is run again.
-            return False
-        known = isinstance(table, dict) and table.get("origin") == self._origin
-        return known and is_zipfile(self.path(trial) / "arrays.npz")
+        return self.look(trial).state == "finished"
 
     def save(self, result: TrialResult) -> None:
         """Write a finished trial."""
-        folder = f"trials/{result.trial.key}"
-        self.own_files.remove(f"{folder}/result.json", f"{folder}/crash.txt")
-        arrays: dict[str, Array] = {
-            f"{side}/{column}": np.array(values)
-            for side in IMPLEMENTATIONS
-            for column, values in vars(getattr(result, side)).items()
-        }
-        arrays |= {f"envelope/{name}": values for name, values in result.envelope.items()}
-        arrays |= {
-            name: getattr(result, name)
-            for name in ("test_targets", "scratchnet_predictions", "keras_predictions")
-        }
-        if result.boundary is not None:
-            arrays |= {f"boundary/{name}": a for name, a in vars(result.boundary).items()}
-        table = {
-            "origin": self._origin,
-            "trial": result.trial.to_dict(),
-            "parameters": result.parameters,
-            "comparability": result.comparability.row(),
-            "seconds": result.seconds,
-            "seconds_per_epoch": [dataclasses.astuple(row) for row in result.seconds_per_epoch],
-            "parity": [dataclasses.astuple(row) for row in result.parity],
-        }
-        with self.own_files.writing(f"{folder}/arrays.npz") as path, path.open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **arrays)
-        self.own_files.write_text(f"{folder}/result.json", json.dumps(table))
+        self.put(result.trial, record(result))
+
+    def put(self, trial: Trial, found: Record) -> None:
+        """Write the record of a finished trial."""
+        table, arrays, crash = (self._name(trial, name) for name in (_TABLE, _ARRAYS, _CRASH))
+        # In this order there is never a table beside the arrays of another result.
+        self.own_files.clear(table, crash)
+        with self.own_files.writing(arrays) as path:
+            path.write_bytes(found.arrays)
+        with self.own_files.writing(table) as path:
+            path.write_bytes(found.table)
 
     def load(self, trial: Trial) -> TrialResult:
         """Read a finished trial, under the name that the plan gives it.
@@ -137,28 +172,59 @@ class Store:
             If it is not there, or not what was written.
         """
         try:
-            table = self._table(trial)
-            with np.load(self.path(trial) / "arrays.npz") as file:
-                arrays = {name: file[name] for name in file.files}
-            return _result(trial, table, arrays)
-        except _UNREADABLE as error:
+            found = self._record(trial)
+            if found is None:
+                raise DamagedError(f"{_TABLE} is not there")
+            return found.result(trial)
+        except (DamagedError, LaterFormatError) as error:
             raise StoreError(
-                f"{self.path(trial)}: cannot be read as a result ({error}); run with --fresh"
+                f"{self.path(trial)}: cannot be read as a result ({error}); experiments.run, "
+                "started again, puts it aside and runs this trial anew"
             ) from None
 
-    def save_crash(self, trial: Trial, report: str) -> None:
-        """Write why a trial crashed: a line, and below it the traceback."""
-        self.write_text(f"trials/{trial.key}/crash.txt", report)
+    def save_failure(self, trial: Trial, failure: Failure) -> None:
+        """Write why a trial has no result: a line, and below it the traceback."""
+        head = {"key": trial.key, "origin": origin(), "status": failure.status}
+        text = f"{failure.reason}\n\n{failure.details.strip()}".strip()
+        self.write_text(self._name(trial, _CRASH), _crash_text(text, head))
 
-    def crash(self, trial: Trial) -> str | None:
-        """Return what `save_crash` wrote, or None."""
-        path = self.path(trial) / "crash.txt"
-        return path.read_text(encoding="utf-8") if path.exists() else None
+    def failure(self, trial: Trial) -> Failure | None:
+        """Return what `save_failure` wrote, or None.
 
-    def discard(self, *trials: Trial) -> None:
-        """Remove what an earlier run left of trials."""
-        names = ("result.json", "arrays.npz", "crash.txt")
-        self.own_files.remove(*(f"trials/{trial.key}/{name}" for trial in trials for name in names))
+        Raises
+        ------
+        StoreError
+            If it is not what was written.
+        """
+        try:
+            found = self._failure(trial)
+        except DamagedError as error:
+            raise StoreError(f"{self.path(trial)}: {error}") from None
+        return None if found is None else found[0]
+
+    def prepare(self, *trials: Trial) -> None:
+        """Remove what an earlier run left of trials that run now, and make room for their files.
+
+        Raises
+        ------
+        FolderError
+            If somebody else's file is in the way.
+        """
+        names = [
+            self._name(trial, name) for trial in trials for name in (_TABLE, _ARRAYS, _CRASH)
+        ]
+        self.own_files.claim(*names)
+        self.own_files.clear(*names)
+
+    def put_aside(self, trial: Trial) -> Path:
+        """Move what is stored of a trial to where it is kept and not read; return the place."""
+        for number in itertools.count(1):
+            place = f"{DAMAGED}/{trial.key}-{number}"
+            if not os.path.lexists(self.folder / place):
+                break
+        for name in (_TABLE, _ARRAYS, _CRASH):
+            self.own_files.move(self._name(trial, name), f"{place}/{name}")
+        return self.folder / place
 
     def write_text(self, name: str, text: str) -> None:
         """Write a file of the run's folder.
@@ -170,69 +236,54 @@ class Store:
         """
         self.own_files.write_text(name, text)
 
-    def _table(self, trial: Trial) -> Any:
-        return json.loads((self.path(trial) / "result.json").read_text(encoding="utf-8"))
+    def _name(self, trial: Trial, name: str) -> str:
+        return f"trials/{trial.key}/{name}"
+
+    def _read(self, trial: Trial, name: str) -> bytes | None:
+        try:
+            return read_file(self.path(trial) / name)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise DamagedError(f"{name} cannot be read: {error.strerror}") from None
+
+    def _record(self, trial: Trial) -> Record | None:
+        table = self._read(trial, _TABLE)
+        if table is None:
+            return None
+        arrays = self._read(trial, _ARRAYS)
+        if arrays is None:
+            raise DamagedError(f"{_ARRAYS} is not there")
+        return Record(table, arrays)
+
+    def _failure(self, trial: Trial) -> tuple[Failure, bool] | None:
+        """Return why a trial failed, and whether that was by the code of today."""
+        content = self._read(trial, _CRASH)
+        if content is None:
+            return None
+        damaged = DamagedError(f"{_CRASH} is not what was stored")
+        try:
+            text, rule, last = content.decode("utf-8").rpartition(f"\n{_RULE}")
+            head: dict[str, Any]
+            if not rule:
+                # As it was before there were checksums.
+                text, head = last, {"status": "crashed", "origin": None}
+            else:
+                head = json.loads(last)
+                del head["checksum"]
+                if _crash_text(text, head) != content.decode() or head["key"] != trial.key:
+                    raise damaged
+        except MALFORMED:
+            raise damaged from None
+        reason, _, details = text.strip().partition("\n")
+        failure = Failure(head["status"], reason, details.strip())
+        return failure, head["origin"] == origin()
 
 
-def origin() -> dict[str, Any]:
-    """Return what a stored result must have been made by to be taken for today's.
-
-    A network that was changed since must be compared anew, so the sources count, and so do the
-    libraries that compute.
-    """
-    from importlib.metadata import version
-
-    return {
-        "format": FORMAT,
-        "sources": _sources(),
-        **{name: version(name) for name in ("numpy", "scikit-learn", "keras", "tensorflow")},
-    }
+_RULE = "-- "
+"""Before the last line of ``crash.txt``, which is for this program."""
 
 
-_TRIAL = ("trial.py", "comparability.py", "turns.py", "snapshots.py")
-"""What computes a trial's result, beside the packages that `_sources` names."""
-
-
-def _sources() -> str:
-    """Hash the code that decides the outcome of a trial."""
-    root = Path(__file__).parents[2]
-    paths = [
-        path
-        for room in ("scratchnet", "keras_baseline", "experiments/parity", "experiments/plan")
-        for path in (root / room).rglob("*.py")
-    ]
-    paths += [root / "experiments/trials" / name for name in _TRIAL]
-    digest = hashlib.sha256()
-    # By content, not by name or place: a file that moves computes what it computed before.
-    for content in sorted(hashlib.sha256(path.read_bytes()).digest() for path in paths):
-        digest.update(content)
-    return digest.hexdigest()[:16]
-
-
-def _result(trial: Trial, table: Mapping[str, Any], arrays: Mapping[str, Array]) -> TrialResult:
-    def under(prefix: str) -> dict[str, Array]:
-        return {
-            name.removeprefix(prefix): values
-            for name, values in arrays.items()
-            if name.startswith(prefix)
-        }
-
-    def history(side: str) -> History:
-        return History(**{column: values.tolist() for column, values in under(side).items()})
-
-    boundary = under("boundary/")
-    return TrialResult(
-        trial=trial,
-        parameters=table["parameters"],
-        comparability=Comparability.from_row(table["comparability"]),
-        scratchnet=history("scratchnet/"),
-        keras=history("keras/"),
-        seconds_per_epoch=[EpochSeconds(*row) for row in table["seconds_per_epoch"]],
-        parity=[ParityRow(*row) for row in table["parity"]],
-        envelope=under("envelope/"),
-        test_targets=arrays["test_targets"],
-        scratchnet_predictions=arrays["scratchnet_predictions"],
-        keras_predictions=arrays["keras_predictions"],
-        boundary=Boundary(**boundary) if boundary else None,
-        seconds=table["seconds"],
-    )
+def _crash_text(text: str, head: Mapping[str, Any]) -> str:
+    checksum = hashlib.sha256(f"{json.dumps(head)}{text}".encode()).hexdigest()
+    return f"{text}\n{_RULE}{json.dumps({**head, 'checksum': checksum})}\n"

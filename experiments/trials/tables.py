@@ -15,6 +15,7 @@ from experiments.parity.trace import ParityRow
 from experiments.plan.describe import describe_architecture, describe_optimizer
 from experiments.plan.plan import Trial
 from experiments.trials.comparability import Accuracies, Settings
+from experiments.trials.store import StoreError
 from experiments.trials.trial import TrialResult
 from experiments.trials.turns import IMPLEMENTATIONS
 from scratchnet.training import History
@@ -84,8 +85,11 @@ def build_tables(
     rows, epochs, timings, parity, comparability = [], [], [], [], []
     # Each result is asked for once: it may have to be read from the disk.
     for trial in trials:
-        result = results.get(trial.name)
-        status = statuses.get(trial.name, "not run") if result is None else "finished"
+        try:
+            result = results.get(trial.name)
+            status = statuses.get(trial.name, "not run") if result is None else "finished"
+        except StoreError:
+            result, status = None, "unreadable"
         rows.append(_trial_row(trial, result, status))
         if result is not None:
             epochs.append(_epochs(trial.name, result))

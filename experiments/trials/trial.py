@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 from experiments.parity.trace import ParityRow, Snapshot
 from experiments.plan.datasets import load
 from experiments.plan.plan import Trial
-from experiments.runtime.processes import beside
+from experiments.runtime.beside import beside
 from experiments.trials.boundary import Boundary, Plane, plane_over
 from experiments.trials.comparability import (
     Comparability,

@@ -18,7 +18,7 @@ from experiments.trials.comparability import (
     Settings,
     compare_accuracies,
 )
-from experiments.trials.store import Store
+from experiments.trials.store import Failure, Store
 from experiments.trials.trial import TrialResult
 from experiments.trials.turns import EpochSeconds
 from scratchnet.training import History
@@ -191,12 +191,12 @@ def make_boundary(units, random):
 
 
 def write_run(folder, name, results, *, trials=None, crashes=(), environment=ENVIRONMENT):
-    """Write a run's folder: `results` of finished trials, `crashes` pairs of a trial and why."""
+    """Write a run's folder: `results` of finished trials, `crashes` pairs of a trial and its failure."""
     store = Store.open(folder)
     for result in results:
         store.save(result)
-    for trial, crash in crashes:
-        store.save_crash(trial, crash)
+    for trial, failure in crashes:
+        store.save_failure(trial, failure)
     trials = trials or [result.trial for result in results]
     store.write_text("plan.toml", Plan(name, "A run that nobody ran.", tuple(trials)).to_toml())
     if environment is not None:
@@ -237,7 +237,12 @@ def mixed_run(tmp_path_factory):
         "mixed",
         results,
         trials=trials,
-        crashes=[(crashed, "ValueError: no <room>\n\nTraceback (most recent call last): ...")],
+        crashes=[
+            (
+                crashed,
+                Failure("crashed", "ValueError: no <room>", "Traceback (most recent call last): ..."),
+            )
+        ],
     )
 
 
@@ -245,6 +250,12 @@ def mixed_run(tmp_path_factory):
 def make_run():
     """The function that writes a run's folder."""
     return write_run
+
+
+@pytest.fixture(scope="session")
+def made_results():
+    """Results of four trials, as quickly made as they are damaged."""
+    return [make_result(make_trial(f"trial{i}", seed=i), i) for i in range(4)]
 
 
 @pytest.fixture(scope="session")
@@ -343,7 +354,7 @@ def small_run(small_trials, moons_result, blobs_result, tmp_path_factory):
     store = Store.open(folder)
     store.save(moons_result)
     store.save(blobs_result)
-    store.save_crash(small_trials[2], "ValueError: why\n\nTraceback: ...")
+    store.save_failure(small_trials[2], Failure("crashed", "ValueError: why", "Traceback: ..."))
     store.write_text("plan.toml", Plan("small", "", tuple(small_trials)).to_toml())
     store.write_text("environment.json", json.dumps({"cores": 2}))
     return folder

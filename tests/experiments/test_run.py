@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from experiments import run
 from experiments.plan.plan import load_plan
 from experiments.trials import trial as trial_module
+from experiments.trials.store import Store
 
 COMMAND = [sys.executable, "-m", "experiments.run"]
 # Two trials at a time, so that an interrupt must end processes too.
@@ -120,12 +122,12 @@ def test_a_crash_gives_status_3_and_the_others_finish(stubbed, small_plan, tmp_p
         return result
 
     stubbed(change)
-    assert run.main([str(small_plan), "--out", str(tmp_path)]) == 3
+    assert run.main([str(small_plan), "--out", str(tmp_path), "--in-process"]) == 3
     captured = capsys.readouterr()
-    assert "blobs crashed: MemoryError: no room" in captured.err
+    assert "blobs out of memory: MemoryError: no room" in captured.err
     assert captured.out.splitlines()[-1] == str(tmp_path / "report.html")
     table = pd.read_csv(tmp_path / "trials.csv")
-    assert table["status"].tolist() == ["finished", "crashed", "finished"]
+    assert table["status"].tolist() == ["finished", "out of memory", "finished"]
 
 
 def test_a_divergent_verdict_gives_status_1(stubbed, small_plan, tmp_path, capsys):
@@ -134,14 +136,14 @@ def test_a_divergent_verdict_gives_status_1(stubbed, small_plan, tmp_path, capsy
         return replace(result, parity=[wrong, *result.parity[1:]])
 
     stubbed(change)
-    assert run.main([str(small_plan), "--out", str(tmp_path)]) == 1
+    assert run.main([str(small_plan), "--out", str(tmp_path), "--in-process"]) == 1
     assert "divergent" in capsys.readouterr().out
 
 
 def test_finished_trials_are_run_again_only_if_asked_to(stubbed, small_plan, tmp_path, capsys):
     started = []
     stubbed(lambda result: started.append(result.trial.name) or result)
-    arguments = [str(small_plan), "--out", str(tmp_path)]
+    arguments = [str(small_plan), "--out", str(tmp_path), "--in-process"]
     assert run.main(arguments) == run.main(arguments) == 0
     assert started == ["moons", "blobs", "table"]
     assert "replaced" not in capsys.readouterr().err
@@ -155,6 +157,145 @@ def test_the_list_of_trials_runs_none(small_plan, tmp_path, capsys):
     listed = capsys.readouterr().out
     assert "2-5-3 tanh, softmax" in listed
     assert not (tmp_path / "none").exists()
+
+
+def test_damaged_results_are_named_put_aside_and_run_again_alone(
+    stubbed, small_plan, tmp_path, capsys
+):
+    started = []
+    stubbed(lambda result: started.append(result.trial.name) or result)
+    arguments = [str(small_plan), "--out", str(tmp_path), "--in-process"]
+    assert run.main(arguments) == 0
+    moons, blobs, _ = (tmp_path / "trials" / t.key for t in load_plan(small_plan).trials)
+    shutil.copy(blobs / "result.json", moons / "result.json")
+    with (blobs / "arrays.npz").open("r+b") as file:
+        file.seek(500)
+        byte = file.read(1)
+        file.seek(500)
+        file.write(bytes([byte[0] ^ 1]))
+    capsys.readouterr()
+    assert run.main(arguments) == 0
+    assert started == ["moons", "blobs", "table", "moons", "blobs"]
+    said = capsys.readouterr().err
+    assert "moons: what is stored of it is damaged (it is the result of another trial)" in said
+    assert "blobs: what is stored of it is damaged (arrays.npz is not what was stored" in said
+    assert len(list((tmp_path / "damaged").glob("*-1/arrays.npz"))) == 2
+
+
+def test_trials_removed_in_the_middle_are_no_success(stubbed, small_plan, tmp_path, capsys):
+    def change(result):
+        if result.trial.name == "table":
+            shutil.rmtree(tmp_path / "trials")
+        return result
+
+    stubbed(change)
+    arguments = [str(small_plan), "--out", str(tmp_path), "--in-process"]
+    assert run.main(arguments) == 3
+    assert "moons, blobs: ran, and what was stored of it is gone" in capsys.readouterr().err
+    assert pd.read_csv(tmp_path / "trials.csv")["status"].tolist() == [
+        "not run",
+        "not run",
+        "finished",
+    ]
+
+
+def test_an_internal_error_is_no_verdict(small_plan, tmp_path, monkeypatch, capsys):
+    """1 would mean that something diverges."""
+
+    def no_memory(*_, **__):
+        raise ImportError("libopenblas.so: cannot allocate memory in static TLS block")
+
+    monkeypatch.setattr(run, "_run_trials", no_memory)
+    assert run.main([str(small_plan), "--out", str(tmp_path)]) == 3
+    assert "cannot allocate memory" in capsys.readouterr().err
+
+
+SCRIPT = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from experiments import run
+from experiments.plan.plan import load_plan
+from experiments.trials import execution
+from experiments.trials import trial as trial_module
+from experiments.trials.store import Store
+
+plan, made, out = map(Path, sys.argv[1:])
+trials = load_plan(plan).trials
+result = Store(made).load(trials[0])
+trial_module.run_trial = lambda trial, on_progress: replace(result, trial=trial)
+execution._start = run._write_report = lambda store: "report.html"
+sys.exit(run.main([str(plan), "--out", str(out), "--in-process"]))
+"""
+"""The command without its trainings and without its page."""
+
+
+def run_without_training(small_plan, small_run, out, redirection):
+    """Run the command in a shell, with some redirection of its output."""
+    script = out.parent / "script.py"
+    script.write_text(SCRIPT)
+    return subprocess.run(
+        ["bash", "-c", f"{sys.executable} {script} {small_plan} {small_run} {out} {redirection}"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "PYTHONPATH": str(run.PROJECT)},
+    )
+
+
+@pytest.mark.parametrize(
+    ("redirection", "status", "words"),
+    [
+        (">/dev/full", 2, "the output cannot be written: No space left on device"),
+        (">&-", 141, ""),
+        ("2>&-", 0, None),
+        ("2>/dev/full", 0, None),
+        ("2> >(exit)", 0, None),
+        (">&- 2>&- <&-", 141, None),
+    ],
+)
+def test_whatever_becomes_of_the_output_the_run_is_whole(
+    redirection, status, words, small_plan, small_run, tmp_path
+):
+    done = run_without_training(small_plan, small_run, tmp_path / "out", redirection)
+    assert done.returncode == status
+    if words is not None:
+        assert words in done.stderr
+        assert str(tmp_path) not in done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+    table = pd.read_csv(tmp_path / "out/trials.csv")
+    assert table["status"].tolist() == ["finished"] * 3
+
+
+@pytest.fixture
+def tiny_disk(tmp_path):
+    """A folder on a disk that holds 400 kB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(folder)], capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("a small disk needs the right to mount one")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_stops_the_run_at_once_and_keeps_what_there_is(
+    small_plan, small_run, tiny_disk
+):
+    done = run_without_training(small_plan, small_run, tiny_disk / "out", "")
+    assert done.returncode == 2
+    (last,) = [line for line in done.stderr.splitlines() if line.startswith("experiments.run")]
+    assert "cannot be written (No space left on device)" in last
+    assert "the trials that finished are kept" in last
+    assert "Traceback" not in done.stderr
+    store = Store(tiny_disk / "out")
+    states = [store.look(trial).state for trial in load_plan(small_plan).trials]
+    assert states[0] == "finished"
+    assert states[-1] == "absent"
+    assert not list((tiny_disk / "out").rglob(".*.[0-9]*"))
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,18 @@
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import Future
-from functools import partial
+from pathlib import Path
 
 import pytest
 
-from experiments.runtime.processes import beside, completed, worker_processes
+from experiments.runtime.processes import completed, tell, worker_processes
+
+ROOT = Path(__file__).parents[3]
 
 
 def _interrupt_this_process():
@@ -38,6 +42,91 @@ def test_an_exception_ends_workers_in_the_middle_of_a_task():
         interrupted_work()
     assert all(future.done() for future in waiting)
     assert not multiprocessing.active_children()
+
+
+def test_an_error_comes_back_with_where_it_arose():
+    with worker_processes(1) as pool:
+        with pytest.raises(ZeroDivisionError) as caught:
+            pool.submit(divmod, 1, 0).result()
+        assert "Traceback" in "".join(caught.value.__notes__)
+        # The process serves the next.
+        assert pool.submit(divmod, 7, 2).result() == (3, 1)
+
+
+def test_what_cannot_be_sent_is_an_error_of_its_task():
+    with worker_processes(1) as pool:
+        with pytest.raises(Exception, match="pickle"):
+            pool.submit(lambda: 1).result()
+        assert pool.submit(divmod, 7, 2).result() == (3, 1)
+
+
+def _tell_twice():
+    tell("half", 0.5)
+    tell("whole", 1.0)
+    return "done"
+
+
+def test_a_task_tells_how_it_goes():
+    told = []
+    with worker_processes(1) as pool:
+        future = pool.schedule(_tell_twice, on_told=lambda *values: told.append(values))
+        assert future.result() == "done"
+    assert told == [("half", 0.5), ("whole", 1.0)]
+
+
+SCRIPT = """
+import os, time
+from functools import partial
+from experiments.runtime.beside import beside
+from experiments.runtime.processes import worker_processes
+
+
+def work(folder, name):
+    open(f"{folder}/{name}-{os.getpid()}", "w").close()
+    time.sleep(3600)
+
+
+def both(folder):
+    with beside([partial(os.system, f"touch {folder}/inner-$PPID; sleep 3600")]):
+        work(folder, "worker")
+
+
+if __name__ == "__main__":
+    import sys
+
+    with worker_processes(2) as pool:
+        waiting = [pool.submit(both, sys.argv[1]) for _ in range(2)]
+        waiting[0].result()
+"""
+
+
+def _lives(process):
+    try:
+        return "Z" not in Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+def test_workers_end_with_their_parent_also_where_it_cannot_say_goodbye(number, tmp_path):
+    script, folder = tmp_path / "script.py", tmp_path / "found"
+    folder.mkdir()
+    script.write_text(SCRIPT)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    parent = subprocess.Popen(
+        [sys.executable, str(script), str(folder)], env=environment, stderr=subprocess.DEVNULL
+    )
+    while len(list(folder.iterdir())) < 4 and parent.poll() is None:
+        time.sleep(0.05)
+    workers = [int(path.name.partition("-")[2]) for path in folder.iterdir()]
+    assert len(workers) == 4
+    parent.send_signal(number)
+    parent.wait(timeout=60)
+    until = time.monotonic() + 60
+    while any(map(_lives, workers)) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not any(map(_lives, workers))
 
 
 def test_a_start_that_is_given_is_called_first():
@@ -72,33 +161,3 @@ def test_an_interrupt_as_a_future_ends_breaks_no_lock(monkeypatch):
     assert [ended.result() for ended in completed([future])] == ["ended"]
     monkeypatch.undo()
     ender.join()
-
-
-def test_results_come_back_in_order_from_other_processes():
-    with beside([partial(divmod, 7, 2), partial(divmod, 9, 2), os.getpid]) as results:
-        first, second, process = results()
-    assert (first, second) == ((3, 1), (4, 1))
-    assert process != os.getpid()
-
-
-def test_a_failure_is_told_with_its_traceback():
-    with (
-        beside([partial(divmod, 1, 0)]) as results,
-        pytest.raises(ChildProcessError, match="ZeroDivisionError"),
-    ):
-        results()
-
-
-def test_a_process_that_dies_is_noticed():
-    with (
-        beside([partial(os._exit, 3)]) as results,
-        pytest.raises(ChildProcessError, match="without a result"),
-    ):
-        results()
-
-
-def test_processes_end_with_the_block():
-    started = time.monotonic()
-    with beside([partial(time.sleep, 600)]):
-        pass
-    assert time.monotonic() - started < 60
