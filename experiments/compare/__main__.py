@@ -52,7 +52,7 @@ def _compare(options: argparse.Namespace) -> int:
     page = options.out or options.after / name
     try:
         comparison = compare_two_runs(RunResult.load(options.before), RunResult.load(options.after))
-    except RunError as error:
+    except (RunError, FolderError) as error:
         print(f"experiments.compare: {error}", file=sys.stderr)
         return BAD_INPUT
     text = render_comparison(comparison)

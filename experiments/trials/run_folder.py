@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
-import tomllib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +16,8 @@ import numpy as np
 
 from experiments.parity.trace import ParityRow
 from experiments.plan.plan import Plan, PlanError, Trial
+from experiments.plan.toml import parse_toml
+from experiments.runtime.files import read_file, read_text
 from experiments.trials.comparability import Comparability
 from experiments.trials.store import Store, StoreError
 from experiments.trials.trial import TrialResult
@@ -187,7 +190,11 @@ def _read_plan(folder: Path) -> Plan:
         what = "not a folder" if folder.exists() else "no such folder"
         raise RunError(f"{folder}: {what}; expected one that experiments.run left")
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = parse_toml(read_text(path))
+        if not isinstance(table["name"], str) or not isinstance(table["trials"], list):
+            raise TypeError
+        if not all(isinstance(entry, dict) for entry in table["trials"]):
+            raise TypeError
         # The plan was checked when it was run; its data need not be there any more.
         return Plan(
             table["name"],
@@ -198,27 +205,29 @@ def _read_plan(folder: Path) -> Plan:
         raise RunError(
             f"{folder}: has no plan.toml; expected a folder that experiments.run left"
         ) from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, PlanError) as error:
-        raise RunError(f"{path}: cannot be read as a run's plan: {error}") from None
+    except (OSError, UnicodeDecodeError, PlanError) as error:
+        first, *others = str(error).splitlines()
+        more = f" (and {len(others)} more mistakes)" if others else ""
+        raise RunError(f"{path}: cannot be read as a run's plan: {first}{more}") from None
     except KeyError as error:
         raise RunError(f"{path}: not a resolved plan: {error} is missing") from None
-    except TypeError:
+    except (TypeError, AttributeError, RecursionError):
         raise RunError(f"{path}: not a resolved plan: expected tables under trials") from None
 
 
 def _read_environment(folder: Path) -> dict[str, Any]:
     try:
-        found = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
+        found = json.loads(read_text(folder / "environment.json"))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RunError(f"{folder / 'environment.json'}: cannot be read: {error}") from None
     return found if isinstance(found, dict) else {}
 
 
 def _read_statuses(folder: Path) -> dict[str, str]:
     """Return the status of each trial by ``trials.csv``; empty where that is not."""
-    if not (folder / "trials.csv").exists():
+    if not os.path.lexists(folder / "trials.csv"):
         return {}
     trials = read_table(folder / "trials.csv", ("trial", "status"))
     return dict(zip(trials["trial"].astype(str), trials["status"].astype(str), strict=True))
@@ -232,6 +241,8 @@ class TableResults(Results):
         trial = self.trials[name]
         try:
             return _result(trial, {table: parts[name] for table, parts in self._parts.items()})
+        except RunError as error:
+            raise StoreError(str(error)) from None
         except KeyError:
             raise StoreError(f"{self.folder}: a table has no row of {name}") from None
         except (ValueError, TypeError) as error:
@@ -278,15 +289,61 @@ def read_table(path: Path, columns: Sequence[str]) -> Any:
     import pandas as pd
 
     try:
-        table = pd.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path}: cannot be read as a table: {error}") from None
+        table = pd.read_csv(io.BytesIO(read_file(path)))
+    except (OSError, ValueError, OverflowError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise RunError(f"{path}: cannot be read as a table: {reason}") from None
     for column in columns:
         if column not in table:
             raise RunError(
                 f"{path}: has no column {column!r}; expected what experiments.run writes"
             )
+    for column in table.columns:
+        if column in _WORDS:
+            # An empty cell of a column of words is an empty word.
+            table[column] = table[column].astype(object).fillna("").astype(str)
+        elif _is_number(str(column)):
+            try:
+                table[column] = pd.to_numeric(table[column])
+            except (ValueError, TypeError, OverflowError):
+                raise RunError(
+                    f"{path}: column {column!r} holds other than numbers; expected what "
+                    "experiments.run writes"
+                ) from None
+    _check_values(path, table)
     return table
+
+
+_WORDS = frozenset(
+    ("trial", "status", "verdict", "implementation", "mode", "layer", "tensor", "side", "diagnosis")
+)
+_NUMBERS = frozenset(
+    field.name
+    for of in (ParityRow, EpochSeconds, History)
+    for field in dataclasses.fields(of)
+    if field.name not in _WORDS
+)
+_FIGURES = ("_accuracy", "_final_loss", "_median_epoch_seconds")
+
+
+def _is_number(column: str) -> bool:
+    return column in _NUMBERS or column in ("parameters", "speedup") or column.endswith(_FIGURES)
+
+
+def _check_values(path: Path, table: pd.DataFrame) -> None:
+    """Refuse values that no run writes, and that nothing could be made of."""
+    from experiments.trials.tables import VERDICTS
+
+    known = {"verdict": (*VERDICTS, ""), "mode": ("layer", "step", "free")}
+    for column, words in known.items():
+        if column in table:
+            for word in table[column].unique():
+                if word not in words:
+                    raise RunError(
+                        f"{path}: {column} = {word!r}; expected one of {', '.join(words).strip(', ')}"
+                    )
+    if "seconds" in table and not (table["seconds"].dropna() > 0).all():
+        raise RunError(f"{path}: column 'seconds' holds {table['seconds'].min()}; expected more than 0")
 
 
 def _result(trial: Trial, tables: Mapping[str, pd.DataFrame]) -> TrialResult:
@@ -295,7 +352,7 @@ def _result(trial: Trial, tables: Mapping[str, pd.DataFrame]) -> TrialResult:
         side: _history(epochs[epochs["implementation"] == side]) for side in IMPLEMENTATIONS
     }
     parity = tables["parity"].reindex(columns=[f.name for f in dataclasses.fields(ParityRow)])
-    # An empty cell of a column of words is an empty word.
+    # A column that is not there at all.
     words = ("layer", "tensor", "side", "verdict", "diagnosis")
     parity = parity.assign(**{w: parity[w].astype(object).fillna("").astype(str) for w in words})
     timings = tables["timings"]

@@ -102,5 +102,12 @@ def test_tables_that_hold_nonsense_are_refused(published):
     path = published / "trials.csv"
     table = pd.read_csv(path).astype({"parameters": str}).assign(parameters="many")
     table.to_csv(path, index=False)
-    with pytest.raises(StoreError, match="rows of moons cannot be read"):
+    with pytest.raises(RunError, match="column 'parameters' holds other than numbers"):
+        StoredRun.load(published)
+
+
+def test_a_table_that_holds_nonsense_makes_its_trials_unreadable(published):
+    path = published / "timings.csv"
+    pd.read_csv(path).assign(seconds=-1.0).to_csv(path, index=False)
+    with pytest.raises(StoreError, match="column 'seconds' holds -1.0; expected more than 0"):
         StoredRun.load(published).results["moons"]
