@@ -20,6 +20,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from queue import SimpleQueue
 from time import monotonic
@@ -172,7 +173,6 @@ class WorkerPool:
         self._manager.join()
 
     def _manage(self) -> None:
-        _hold_interrupts()
         try:
             while not self._closed:
                 self._hand_out()
@@ -214,6 +214,9 @@ class WorkerPool:
         ours, theirs = self._context.Pipe()
         arguments = (theirs, os.getpid(), self._start)
         process = self._context.Process(target=_serve, args=arguments, daemon=False)
+        # Its first start lets interrupts through again.
+        resource_tracker.ensure_running()
+        _hold_interrupts()
         process.start()
         theirs.close()
         worker = _Worker(process, ours)
