@@ -270,16 +270,14 @@ def _facts(text: str) -> Facts | DatasetError:
 
 def _made(specification: DatasetSpecification) -> Samples:
     """Return inputs and class numbers, not divided yet."""
-    settings = specification.parameters
-    samples = settings.get("n_samples", 0)
-    count = sum(samples) if isinstance(samples, list) else samples
+    settings, source = specification.parameters, DATASETS[specification.name]
     # Asked before anything is made: a machine that swaps does not answer.
-    numbers = count * settings.get("n_features", 2)
-    if mistake := check_memory(8 * numbers, f"{count:,} samples"):
+    numbers = source.numbers(settings)
+    if mistake := check_memory(8 * numbers, f"{numbers:,} inputs"):
         raise DatasetError(f"{specification}: {mistake}")
     try:
         with np.errstate(all="ignore"):
-            samples = DATASETS[specification.name].make(**settings)
+            samples = source.make(**settings)
     except DatasetError:
         raise
     except MemoryError:

@@ -17,6 +17,7 @@ from experiments.plan.described import fields_of
 from experiments.plan.files import content_hash, read_file
 from experiments.plan.functions import call_function, result_hash
 from experiments.plan.generators import spirals, xor
+from experiments.plan.images import digit_images, shifted_patterns
 from experiments.plan.kinds import (
     Boolean,
     Either,
@@ -29,6 +30,7 @@ from experiments.plan.kinds import (
 from experiments.plan.mistakes import shown
 from experiments.plan.random_data import random_data, rows
 from experiments.plan.samples import Samples
+from experiments.plan.sequences import ordered_pulses, token_sequences
 from scratchnet.types import Array
 
 Points = tuple[Array, Array]
@@ -101,6 +103,14 @@ class Source:
         """Return what is wrong between parameters, a line each."""
         settings = {field.name: field.default for field in self.fields} | dict(parameters)
         return list(self.together(settings))
+
+    def numbers(self, parameters: Parameters) -> int:
+        """Return about how many numbers the inputs have, before any is made."""
+        settings = {field.name: field.default for field in self.fields} | dict(parameters)
+        samples = settings.get("n_samples", 0)
+        count = sum(samples) if isinstance(samples, list) else int(samples)
+        width = settings.get("n_features") or settings.get("steps") or settings.get("size", 1) ** 2
+        return count * int(width)
 
     def make(self, **parameters: Any) -> Samples:
         """Return inputs and class numbers, with their names where they have some."""
@@ -271,6 +281,10 @@ DATASETS: dict[str, Source] = {
     "wine": Source("load_wine", is_table=True),
     "breast_cancer": Source("load_breast_cancer", is_table=True),
     "digits": Source("load_digits", {"n_class": Integer(2, 10)}, is_table=True),
+    "digit_images": Source(digit_images),
+    "shifted_patterns": Source(shifted_patterns),
+    "ordered_pulses": Source(ordered_pulses),
+    "token_sequences": Source(token_sequences),
     "file": Source(
         read_file,
         is_table=True,
