@@ -12,7 +12,6 @@ from experiments.check.cases import Case, Point, dense_layers
 from experiments.check.judging.diagnosis import diagnose
 from experiments.check.judging.hard_inputs import DECISIVE, deciding_part, remarks_on
 from experiments.check.judging.meaning import forgive, remark_on_outputs
-from experiments.check.judging.mistakes import Diagnosis
 from experiments.check.judging.noise import (
     CaseVerdict,
     TensorVerdict,
@@ -27,6 +26,7 @@ from experiments.check.reference import Tensors, keras_tensors
 from experiments.check.report import Divergence, Report
 from experiments.check.source import Source
 from experiments.check.user.recorder import Problem
+from experiments.parity.mistakes import Diagnosis
 
 AskKeras = Callable[[Case, str, Point], Tensors]
 """Computes a step with Keras: case, dtype, where it starts."""

@@ -6,10 +6,10 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from experiments.check.judging.mistakes import Diagnosis
 from experiments.check.judging.noise import CaseVerdict
 from experiments.check.not_judged import NotJudged
 from experiments.check.observation import Observation
+from experiments.parity.mistakes import Diagnosis
 
 
 @dataclass(frozen=True)

@@ -162,7 +162,7 @@ ARTICLE = (
         "return relu(Z_curr), Z_curr",
         "return Z_curr, Z_curr",
         "dense_1/activation",
-        "wrong_activation",
+        "activation_missing",
     ),
     _wrong("no bias", _FORWARD, " + b_curr", "", "dense_1/pre_activation", "bias_missing"),
     _wrong(
@@ -388,7 +388,7 @@ ARTICLE = (
         "A_prev.shape[1]",
         "A_prev.shape[0]",
         _LAST,
-        "batch_size_of_inputs",
+        "inputs_for_batch_size",
     ),
     _wrong(
         "m is one less",
@@ -437,7 +437,7 @@ ARTICLE = (
         _LOSS_GRADIENT,
         "-(np.divide(Y, Y_hat) + np.divide(1 - Y, 1 - Y_hat))",
         _LAST,
-        "sign_in_derivative",
+        "sign_of_term",
     ),
     _wrong(
         "the loss's gradient: only class 1",

@@ -67,7 +67,7 @@ BACKWARD = (
     _activation(
         "sigmoid without 1 - a", "dz[...] = da * a", "outputs", "dense_1", "factor_1_a_missing"
     ),
-    _activation("sigmoid as tanh", "dz[...] = da * (1 - a**2)", "outputs", "dense_1", "square"),
+    _activation("sigmoid as tanh", "dz[...] = da * (1 - a**2)", "outputs", "dense_1", "wrong_derivative"),
     _activation(
         "sigmoid with a plus",
         "dz[...] = da * a * (1 + a)",
@@ -102,7 +102,7 @@ BACKWARD = (
         "dz[...] = da * a * (1 - a)",
         "probabilities",
         "dense_1",
-        "sigmoid_derivative",
+        "wrong_derivative",
     ),
     _activation(
         "tanh with a plus",
@@ -231,7 +231,7 @@ BACKWARD = (
         "self._weights_gradient[:-1] += self._kernel",
         "article",
         "dense_3/kernel_gradient",
-        "weights_added",
+        "weight_decay",
     ),
     _weights(
         "bias gradient is a mean",

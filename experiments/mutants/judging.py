@@ -19,7 +19,7 @@ from experiments.parity.initial import (
     judge_initial_weights,
     judge_initializer,
 )
-from experiments.parity.mistakes.search import Mistake
+from experiments.parity.mistakes import Diagnosis
 from experiments.parity.step import TwinStep, values_of
 from experiments.parity.trace import ParityRow, named_slots, restore
 from experiments.parity.verdict import Judgement, judge_network, judge_values
@@ -98,14 +98,14 @@ def _judge_scratchnet(mutant: Mutant, dtype: str) -> Outcome:
     return Outcome(mutant, dtype, *first_divergence(initial, judgement), alarms)
 
 
-Initial = list[tuple[ParityRow, Mistake | None]]
+Initial = list[tuple[ParityRow, Diagnosis | None]]
 
 
 def first_divergence(initial: Initial, judgement: Judgement) -> tuple[str, str, str]:
     """Return tensor, code and sentence of the first divergence."""
-    for row, mistake in initial:
-        if mistake is not None:
-            return f"{row.layer}/{row.tensor}", mistake.code, mistake.sentence
+    for row, diagnosis in initial:
+        if diagnosis is not None:
+            return f"{row.layer}/{row.tensor}", diagnosis.code, diagnosis.sentence
     first = judgement.first_divergence
     if first is None:
         return "", "", ""

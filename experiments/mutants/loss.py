@@ -309,7 +309,7 @@ LOSS_GRADIENTS = (
         _DIVIDED,
         "gradient[...] = ((z > 0) - y) / self._count",
         "article",
-        "rounded",
+        "predicted_classes",
         _FUSED_3,
     ),
     _loss(
@@ -401,7 +401,7 @@ LOSS_GRADIENTS = (
         "np.subtract(gradient, other, out=gradient)",
         "np.add(gradient, other, out=gradient)",
         "probabilities",
-        "sign_in_derivative",
+        "sign_of_term",
         _OUTPUT_2,
     ),
     _loss(

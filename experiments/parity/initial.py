@@ -14,8 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.parity.mistakes import SENTENCES
-from experiments.parity.mistakes.search import Mistake
+from experiments.parity.mistakes import SENTENCES, Diagnosis
 from experiments.parity.trace import ParityRow
 from scratchnet.architecture import Architecture
 from scratchnet.initializers import INITIALIZERS
@@ -94,7 +93,7 @@ def critical_distance(count: int) -> float:
     return float(np.sqrt(np.log(2 / SIGNIFICANCE) / (2 * count)))
 
 
-def judge_initial_weights(draw: Draw) -> list[tuple[ParityRow, Mistake | None]]:
+def judge_initial_weights(draw: Draw) -> list[tuple[ParityRow, Diagnosis | None]]:
     """Judge the initial weights that a side draws, one row per initializer.
 
     Parameters
@@ -111,7 +110,7 @@ def judge_initial_weights(draw: Draw) -> list[tuple[ParityRow, Mistake | None]]:
     return [judge_initializer(draw, name) for name in INITIALIZERS]
 
 
-def judge_initializer(draw: Draw, name: str) -> tuple[ParityRow, Mistake | None]:
+def judge_initializer(draw: Draw, name: str) -> tuple[ParityRow, Diagnosis | None]:
     """Judge one initializer; see `judge_initial_weights`."""
     layers = tuple(Dense(UNITS, kernel_initializer=name) for _ in range(2))
     architecture = Architecture((FEATURES,), layers, "mean_squared_error")
@@ -121,8 +120,8 @@ def judge_initializer(draw: Draw, name: str) -> tuple[ParityRow, Mistake | None]
     if name in ("zeros", "article"):
         exact = np.array([_specified_numbers(name, seed) for seed in SEEDS])
         largest = float(np.max(np.abs(kernels - exact)))
-        mistake = None if largest == 0 else _unlike(kernels, exact)
-        return _judged(replace(row, max_abs=largest), mistake, exact=True)
+        diagnosis = None if largest == 0 else _unlike(kernels, exact)
+        return _judged(replace(row, max_abs=largest), diagnosis, exact=True)
     right = specified(name, FEATURES, UNITS)
     distance = right.distance(kernels.ravel())
     beyond = float(np.max(np.abs(kernels)) / right.limit)
@@ -134,7 +133,7 @@ def judge_initializer(draw: Draw, name: str) -> tuple[ParityRow, Mistake | None]
 
 def judge_initial_slots(
     slots: Mapping[str, Array], iterations: int = 0
-) -> list[tuple[ParityRow, Mistake | None]]:
+) -> list[tuple[ParityRow, Diagnosis | None]]:
     """Judge an optimizer before its first update: Keras's slots, and its count, start at 0.
 
     Parameters
@@ -144,18 +143,18 @@ def judge_initial_slots(
     iterations
         Number of updates that it thinks were made.
     """
-    mistake = None
+    diagnosis = None
     if iterations:
-        mistake = _mistake("initial_iterations", found=iterations)
-    judged = [_judged(_row("optimizer", "iterations"), mistake, exact=True)]
+        diagnosis = _diagnosis("initial_iterations", found=iterations)
+    judged = [_judged(_row("optimizer", "iterations"), diagnosis, exact=True)]
     for name, values in slots.items():
         found = float(values.ravel()[np.argmax(np.abs(values))])
-        mistake = None
+        diagnosis = None
         if found != 0:
-            mistake = _mistake("initial_slot", name, found=found, expected=0.0)
+            diagnosis = _diagnosis("initial_slot", name, found=found, expected=0.0)
         layer, _, tensor = name.rpartition("/")
         row = replace(_row(layer, tensor), max_abs=abs(found))
-        judged.append(_judged(row, mistake, exact=True))
+        judged.append(_judged(row, diagnosis, exact=True))
     return judged
 
 
@@ -178,11 +177,11 @@ def _row(layer: str, tensor: str = "kernel") -> ParityRow:
 
 
 def _judged(
-    row: ParityRow, mistake: Mistake | None, *, exact: bool = False
-) -> tuple[ParityRow, Mistake | None]:
-    if mistake is not None:
-        row = replace(row, verdict="divergent", side="scratchnet", diagnosis=mistake.sentence)
-        return row, mistake
+    row: ParityRow, diagnosis: Diagnosis | None, *, exact: bool = False
+) -> tuple[ParityRow, Diagnosis | None]:
+    if diagnosis is not None:
+        row = replace(row, verdict="divergent", side="scratchnet", diagnosis=diagnosis.sentence)
+        return row, diagnosis
     return replace(row, verdict="identical" if exact else "rounding"), None
 
 
@@ -193,45 +192,45 @@ def _specified_numbers(name: str, seed: int) -> Array:
     return np.random.RandomState(seed).standard_normal((UNITS, FEATURES)).T * 0.1
 
 
-def _unlike(found: Array, exact: Array) -> Mistake:
+def _unlike(found: Array, exact: Array) -> Diagnosis:
     """Say how numbers differ that are specified one by one."""
     if np.ptp(found) == 0:
-        return _mistake("initial_constant", found=float(found.flat[0]))
+        return _diagnosis("initial_constant", found=float(found.flat[0]))
     if np.array_equal(np.sort(found, axis=None), np.sort(exact, axis=None)):
-        return _mistake("initial_order")
+        return _diagnosis("initial_order")
     if (scale := float(np.std(exact))) > 0:
-        return _mistake("initial_scale", factor=float(np.std(found)) / scale)
-    return _mistake("initial_distribution", found="random numbers", expected="nothing: zeros")
+        return _diagnosis("initial_scale", factor=float(np.std(found)) / scale)
+    return _diagnosis("initial_distribution", found="random numbers", expected="nothing: zeros")
 
 
-def _mistake_in(drawn: list[Mapping[str, Array]], kernels: Array, right: Distribution) -> Mistake:
+def _mistake_in(drawn: list[Mapping[str, Array]], kernels: Array, right: Distribution) -> Diagnosis:
     """Say how a sample differs from its distribution."""
     if (repeated := _repeated(drawn)) is not None:
         return repeated
     if np.ptp(kernels) == 0:
-        return _mistake("initial_constant", found=float(kernels.flat[0]))
+        return _diagnosis("initial_constant", found=float(kernels.flat[0]))
     mean, deviation = float(np.mean(kernels)), float(np.std(kernels))
     if abs(mean) > 5 * deviation / np.sqrt(kernels.size):
-        return _mistake("initial_shifted", found=mean)
+        return _diagnosis("initial_shifted", found=mean)
     shapes = (right.shape, "uniform", "truncated normal", "normal")
     for found in (Distribution(shape, deviation) for shape in shapes):
         if found.fits(kernels.ravel()):
             if found.shape == right.shape:
-                return _mistake("initial_scale", factor=deviation / right.deviation)
-            return _mistake("initial_distribution", found=str(found), expected=str(right))
-    return _mistake("initial_distribution", found="something else", expected=str(right))
+                return _diagnosis("initial_scale", factor=deviation / right.deviation)
+            return _diagnosis("initial_distribution", found=str(found), expected=str(right))
+    return _diagnosis("initial_distribution", found="something else", expected=str(right))
 
 
-def _repeated(drawn: list[Mapping[str, Array]]) -> Mistake | None:
+def _repeated(drawn: list[Mapping[str, Array]]) -> Diagnosis | None:
     """Say so if layers or seeds share their numbers."""
     first, second = drawn[0]["dense_1/kernel"].ravel(), drawn[0]["dense_2/kernel"].ravel()
     n = min(first.size, second.size)
     # The layers' numbers may be the same but for their scale.
     for a, b in ((first[:n], second[:n]), (first, drawn[1]["dense_1/kernel"].ravel())):
         if np.ptp(a) > 0 and np.ptp(b) > 0 and np.corrcoef(a, b)[0, 1] > 0.99:
-            return _mistake("initial_repeated")
+            return _diagnosis("initial_repeated")
     return None
 
 
-def _mistake(code: str, tensor: str = "", **values: Any) -> Mistake:
-    return Mistake(code, SENTENCES[code].format(**values), tensor)
+def _diagnosis(code: str, tensor: str = "", **values: Any) -> Diagnosis:
+    return Diagnosis(code, SENTENCES[code].format(**values), tensor)

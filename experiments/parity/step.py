@@ -12,6 +12,8 @@ from experiments.parity.exact.formulas import Tensors
 from experiments.parity.exact.formulas.optimizers import update
 from experiments.parity.exact.reference import Replace, reference_step
 from experiments.parity.exact.rounding import Bounded, Errors, Precision
+from experiments.parity.mistakes import ObservedStep, Scene
+from experiments.parity.mistakes.observed import is_within
 from experiments.parity.trace import Snapshot
 from scratchnet.architecture import Architecture
 from scratchnet.conventions import Conventions
@@ -157,13 +159,34 @@ class TwinStep:
         """The arithmetic that is judged."""
         return Precision.of(self.dtype, self.architecture.conventions)
 
+    def observed(self, mode: str, ours: Mapping[str, Array]) -> ObservedStep:
+        """Return what the search for a mistake sees of our tensors, judged by derived bounds."""
+        allowance = {} if mode == "layer" else self.allowance
+
+        def within(name: str, value: Array, right: Bounded) -> bool:
+            return is_within(value, right, allowance.get(name, 0.0))
+
+        right = self.reference(mode)
+        scene = Scene(
+            self.architecture,
+            self.precision,
+            self.snapshot,
+            self.optimizer,
+            fused=self.architecture.fused,
+            tensors=self.inputs(mode),
+            name="loss",
+            right=right["loss"],
+            replay=self.replayed,
+        )
+        seen = {name: value for name, value in ours.items() if name in right}
+        return ObservedStep(scene, right, seen, within, isolated=mode == "layer")
+
     def replayed(self, replaced: Replace) -> Tensors:
         """Compute the whole step again with tensors replaced; those given stay."""
 
         def taken(name: str, right: Bounded, tensors: Tensors) -> Bounded:
-            if name in self.given:
-                return self.precision.exact(self.given[name])
-            return replaced(name, right, tensors)
+            value = replaced(name, right, tensors)
+            return self.precision.exact(self.given[name]) if name in self.given else value
 
         return reference_step(
             self.architecture, self.dtype, self.snapshot, self.optimizer, replace=taken

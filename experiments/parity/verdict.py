@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.parity.exact.rounding import Bounded
-from experiments.parity.mistakes.search import Mistake, diagnose
+from experiments.parity.mistakes import Diagnosis, diagnose
 from experiments.parity.step import TwinStep, values_of
 from experiments.parity.trace import ParityRow, Snapshot, local_trace, new_state, restore
 from scratchnet.architecture import Architecture
@@ -253,9 +253,9 @@ def judge_values(
             mode, step.snapshot.step, name, ours[name], twin[name], bounded, sides
         )
         if divergence is not None and (mode == "layer" or first is None):
-            mistake = diagnose(step, mode, name, ours)
-            row = replace(row, diagnosis=_sentence(mistake, name))
-            divergence = _worded(divergence, mistake, name)
+            diagnosis = diagnose(step.observed(mode, ours), name)
+            row = replace(row, diagnosis=_sentence(diagnosis))
+            divergence = _worded(divergence, diagnosis, name)
         rows.append(row)
         first = first or divergence
     return Judgement(rows, first)
@@ -353,22 +353,19 @@ def judge_lockstep(
     ]
 
 
-def _sentence(mistake: Mistake | None, name: str) -> str:
-    if mistake is None:
-        return "no known mistake explains it"
-    where = "" if mistake.tensor == name else f"in {mistake.tensor}: "
-    return where + mistake.sentence
+def _sentence(diagnosis: Diagnosis | None) -> str:
+    return "no known mistake explains it" if diagnosis is None else diagnosis.sentence
 
 
-def _worded(divergence: Divergence, mistake: Mistake | None, name: str) -> Divergence:
+def _worded(divergence: Divergence, diagnosis: Diagnosis | None, name: str) -> Divergence:
     """Say in one sentence what a divergence is."""
     at = f"[{', '.join(map(str, divergence.index))}]" if divergence.index else ""
     return replace(
         divergence,
-        diagnosis=mistake.code if mistake else "",
+        diagnosis=diagnosis.code if diagnosis else "",
         sentence=f"step {divergence.step}, {name}{at}: "
         f"{divergence.ours:.9g} against {divergence.twin:.9g}, {divergence.ulps:.3g} ulps apart, "
-        f"bound {divergence.bound:.3g}; {divergence.side} off; {_sentence(mistake, name)}",
+        f"bound {divergence.bound:.3g}; {divergence.side} off; {_sentence(diagnosis)}",
     )
 
 

@@ -47,7 +47,7 @@ def test_the_notebook_runs_to_its_end(written, tmp_path):
     assert "Verdict: rounding" in shown
     assert "db4: at most 0\n" in shown
     assert "as written: right" in shown
-    assert "it is not divided by the batch size 900: sum for mean" in shown
+    assert "not divided by the batch size 900: a sum for a mean" in shown
     assert "Is it right? Yes." in shown
     assert "image/png" in str(notebook.cells)
     assert (tmp_path / "walkthrough" / "report.html").exists()

@@ -7,10 +7,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from experiments.check.judging.epsilon import EPSILON_SENTENCES, fitted_epsilon, with_epsilon
 from experiments.check.judging.noise import CaseVerdict, TensorVerdict, explained
 from experiments.check.tensor_names import ACCURACY, LOSS
+from experiments.check.judging.observed import in_step, observed_step
+from experiments.parity.mistakes.fitting import fitted_epsilon, with_epsilon
 from scratchnet.losses import EPSILON
+
+_EPSILON_SENTENCES = {
+    "epsilon_in_log": "is added inside the logarithm",
+    "epsilon_in_gradient": "is added to what y and 1 - y are divided by",
+}
 
 LARGEST_GUARD = EPSILON * 1.01
 """Keras itself clips probabilities by its epsilon where it does not work on logits."""
@@ -54,33 +60,28 @@ def _guarded(
     if any(not t.tensor.endswith(("_gradient", "_updated")) for t in others):
         return set()
     forgiven: set[str] = set()
-    for tensors, place, code in (
-        (losses, "loss", "epsilon_in_log"),
-        (others, "loss_gradient", "epsilon_in_gradient"),
-    ):
+    seen = observed_step(verdict)
+    for tensors, code in ((losses, "epsilon_in_log"), (others, "epsilon_in_gradient")):
         if not tensors:
             continue
         first = tensors[0]
         if first.key.partition("|")[0] == "1":
             continue
-        both = True
-        epsilon = fitted_epsilon(verdict, first, place)
-        if epsilon is None:
-            both = False
-            epsilon = fitted_epsilon(verdict, first, place, both=False)
+        guards = [(fitted_epsilon(seen, in_step(first.name), both=both), both) for both in (True, False)]
+        epsilon, both = next((g for g in guards if g[0] is not None), (None, True))
         if epsilon is None or epsilon > LARGEST_GUARD:
             continue
-        replayed = with_epsilon(verdict, place, epsilon, both=both)
+        replayed = with_epsilon(seen, epsilon, of_loss=code == "epsilon_in_log", both=both)
         explains = {
             t.key
             for t in tensors
-            if not t.key.startswith("1|") and explained(verdict, t, replayed.get(t.name))
+            if not t.key.startswith("1|") and explained(verdict, t, replayed[in_step(t.name)].value)
         }
         # In the second step the same guard is at work; it is not replayed again.
         if len(explains) == sum(not t.key.startswith("1|") for t in tensors):
             forgiven |= {t.key for t in tensors}
             remarks[code] = (
-                f"{epsilon:.1g} {EPSILON_SENTENCES[place]}: a difference of meaning, no larger "
+                f"{epsilon:.1g} {_EPSILON_SENTENCES[code]}: a difference of meaning, no larger "
                 "than the 1e-7 by which Keras on JAX and torch clips; Keras on TensorFlow works on "
                 "the logits and adds nothing"
             )

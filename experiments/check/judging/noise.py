@@ -393,7 +393,12 @@ def _without_harmless(verdicts: list[TensorVerdict], case: Case) -> list[TensorV
 def explained(verdict: CaseVerdict, tensor: TensorVerdict, value: Array | None) -> bool:
     """Whether the user's tensor equals a value to rounding."""
     ours = verdict.observation.tensors[tensor.key][0]
-    if value is None or value.shape != ours.shape:
+    return value is not None and equals(verdict, tensor, ours, value)
+
+
+def equals(verdict: CaseVerdict, tensor: TensorVerdict, ours: Array, value: Array) -> bool:
+    """Whether two arrays are equal to rounding, where they are a tensor of a case."""
+    if value.shape != ours.shape:
         return False
     with np.errstate(all="ignore"):
         size = float(np.max(np.abs(value), initial=0.0))

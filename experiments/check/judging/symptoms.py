@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from experiments.check.judging.fitting import gradient_of, ratio
-from experiments.check.judging.mistakes import Diagnosis
 from experiments.check.judging.noise import CaseVerdict, TensorVerdict, explained
 from experiments.check.tensor_names import ACCURACY, LOSS
+from experiments.parity.mistakes import Diagnosis
+from experiments.parity.mistakes.fitting import ratio
 
 
 def transposed(verdict: CaseVerdict, first: TensorVerdict) -> Diagnosis | None:
@@ -144,7 +144,7 @@ def second_step(verdict: CaseVerdict, first: TensorVerdict) -> Diagnosis | None:
         # What a velocity adds is a share of the step before.
         ours = verdict.observation.tensors[first.key][0]
         right = verdict.references["1"][name]
-        step_before = verdict.observation.case.learning_rate * before[gradient_of(name)]
+        step_before = verdict.observation.case.learning_rate * before[name.replace("_updated", "_gradient")]
         number = ratio(right - ours, step_before)
         if number is not None and explained(verdict, first, right - number * step_before):
             return Diagnosis(

@@ -11,11 +11,11 @@ from dataclasses import replace
 import numpy as np
 
 from experiments.check.cases import Point
-from experiments.check.judging.mistakes import Diagnosis
 from experiments.check.judging.noise import CaseVerdict, TensorVerdict
 from experiments.check.observation import Observation
 from experiments.check.reference import step_tensors
 from experiments.check.user.article import TRAINED_EPOCHS
+from experiments.parity.mistakes import Diagnosis
 from scratchnet.types import Array
 
 Weights = dict[str, Array]

@@ -33,6 +33,7 @@ def reference_step(
     replace: Replace = lambda _name, right, _tensors: right,
     *,
     fused: bool | None = None,
+    precision: Precision | None = None,
 ) -> Tensors:
     """Compute every tensor of one training step, with bounds.
 
@@ -50,13 +51,16 @@ def reference_step(
         Asked for every tensor, so that one may be replaced to see what would come of it.
     fused
         Whether loss and last activation are differentiated as one; by default as Keras does.
+    precision
+        Of the dtype unless given; one without bounds computes the exact values only, and faster.
 
     Returns
     -------
     dict
         By full name as in `scratchnet.StepTrace`, and ``loss``, in the order of computation.
     """
-    return _Step(architecture, dtype, snapshot, optimizer, twin, replace, fused).run()
+    precision = precision or Precision.of(dtype, architecture.conventions)
+    return _Step(architecture, precision, snapshot, optimizer, twin, replace, fused).run()
 
 
 def reference_prediction(
@@ -64,9 +68,9 @@ def reference_prediction(
 ) -> Bounded:
     """Return what a network predicts in inference, ``(samples, units)``, with bounds."""
     start = Snapshot(0, dict(weights), {}, x, np.zeros((len(x), 1)))
-    computed = _Step(architecture, dtype, start, None, None, _unchanged, None).forward(
-        training=False
-    )
+    precision = Precision.of(dtype, architecture.conventions)
+    step = _Step(architecture, precision, start, None, None, _unchanged, None)
+    computed = step.forward(training=False)
     return computed[architecture.layers[-1].name].outputs
 
 
@@ -80,7 +84,7 @@ class _Step:
     def __init__(
         self,
         architecture: Architecture,
-        dtype: str,
+        precision: Precision,
         snapshot: Snapshot,
         optimizer: Optimizer | None,
         twin: Mapping[str, Array] | None,
@@ -88,7 +92,7 @@ class _Step:
         fused: bool | None,
     ) -> None:
         self.architecture, self.snapshot, self.optimizer = architecture, snapshot, optimizer
-        self.precision = Precision.of(dtype, architecture.conventions)
+        self.precision = precision
         self.twin, self.replace = twin, replace
         self.fused = architecture.fused if fused is None else fused
         self.found: Tensors = {}

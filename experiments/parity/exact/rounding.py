@@ -79,6 +79,8 @@ class Precision:
         Smallest normal number of `arithmetic`.
     largest
         Largest finite number of `arithmetic`.
+    bounds
+        Whether bounds are computed: those who measure noise need the exact values only.
     """
 
     dtype: np.dtype[Any]
@@ -87,9 +89,16 @@ class Precision:
     roundoff: float
     smallest: float
     largest: float
+    bounds: bool = True
 
     @classmethod
-    def of(cls, dtype: str, conventions: Conventions = CONVENTIONS["tensorflow"]) -> Precision:
+    def of(
+        cls,
+        dtype: str,
+        conventions: Conventions = CONVENTIONS["tensorflow"],
+        *,
+        bounds: bool = True,
+    ) -> Precision:
         """Return the precision of ``"float32"`` or ``"float64"`` on a backend of Keras."""
         arithmetic = np.dtype("float32" if conventions.float32_operations else dtype)
         info = np.finfo(arithmetic)
@@ -101,6 +110,7 @@ class Precision:
             roundoff=float(info.eps + np.finfo(reference).eps) / 2,
             smallest=float(info.tiny),
             largest=float(info.max),
+            bounds=bounds,
         )
 
     def gamma(self, n: int) -> float:
@@ -119,6 +129,8 @@ class Precision:
     def exact(self, values: Any) -> Bounded:
         """Take numbers as they are: inputs that both sides share."""
         value = np.asarray(values, self.reference)
+        if not self.bounds:
+            return self.unbounded(value)
         size = np.abs(value).astype(np.float64)
         error = np.where(size < self.smallest, size, 0.0)
         if self.arithmetic != self.dtype:
@@ -126,9 +138,16 @@ class Precision:
         error = self.within_range(size, error)
         return Bounded(value, error, error, error, self)
 
+    def unbounded(self, value: Array) -> Bounded:
+        """Return exact values of which no bound is known, nor asked for."""
+        return Bounded(value, _NOTHING, _NOTHING, _NOTHING, self)
+
     def rounded(self, value: float) -> Bounded:
         """Take a setting as both sides hold it: rounded to `dtype`."""
         return self.exact(np.asarray(value, self.dtype))
+
+
+_NOTHING: Errors = np.zeros(())
 
 
 class Bounded:
@@ -180,6 +199,8 @@ class Bounded:
 
     def map(self, move: Callable[[Array], Array]) -> Bounded:
         """Apply a function that only moves elements about."""
+        if not self.precision.bounds:
+            return self.precision.unbounded(move(self.value))
         error = move(self.error)
         branch = error if self.branch is self.error else move(self.branch)
         return Bounded(move(self.value), error, branch, move(self.expected), self.precision)
@@ -198,6 +219,8 @@ class Bounded:
         rounding
             New error, in units of u |result|.
         """
+        if not self.precision.bounds:
+            return self.precision.unbounded(value)
         u, smallest = self.precision.roundoff, self.precision.smallest
         size = np.abs(value).astype(np.float64)
 
@@ -242,6 +265,8 @@ class Bounded:
 
     def __mul__(self, other: Any) -> Bounded:
         b = self._operand(other)
+        if not self.precision.bounds:
+            return self.precision.unbounded(self.value * b.value)
 
         def passed(kind: str) -> Errors:
             ea, eb = getattr(self, kind), getattr(b, kind)
@@ -258,6 +283,8 @@ class Bounded:
     def __truediv__(self, other: Any) -> Bounded:
         b = self._operand(other)
         quotient = self.value / b.value
+        if not self.precision.bounds:
+            return self.precision.unbounded(quotient)
         size = np.abs(quotient).astype(np.float64)
 
         def passed(kind: str) -> Errors:
@@ -280,6 +307,8 @@ class Bounded:
 
     def relu(self) -> Bounded:
         """Return max(x, 0): exact; below 0 only that much of an error is left as reaches over 0."""
+        if not self.precision.bounds:
+            return self.precision.unbounded(np.maximum(self.value, 0))
         over = np.minimum(self.value, 0).astype(np.float64)
 
         def left(error: Errors) -> Errors:
@@ -367,8 +396,10 @@ class Bounded:
 
     def sum(self, axis: int | None = None, *, keepdims: bool = False) -> Bounded:
         """Return the sum of n terms: gamma_{n-1} sum |x|, in any order."""
-        n = self.value.size if axis is None else self.shape[axis]
         precision = self.precision
+        if not precision.bounds:
+            return precision.unbounded(np.sum(self.value, axis=axis, keepdims=keepdims))
+        n = self.value.size if axis is None else self.shape[axis]
         # Every partial sum may be flushed, unless there is nothing but 0 to add.
         flushed = np.where(self.size > 0, precision.smallest, 0.0)
 
@@ -393,6 +424,8 @@ class Bounded:
         Of what is stopped nothing is known either where x may be infinite: some libraries multiply
         by the mask, and infinity times 0 is not a number.
         """
+        if not self.precision.bounds:
+            return self.precision.unbounded(np.where(mask, self.value, 0))
         stopped = np.where(np.isfinite(self.error), 0.0, np.inf)
         return Bounded(
             np.where(mask, self.value, 0),
@@ -404,6 +437,8 @@ class Bounded:
 
     def widen(self, extra: Errors) -> Bounded:
         """Add an error that another correct form of the same operation may make."""
+        if not self.precision.bounds:
+            return self
         return Bounded(
             self.value,
             self.error + extra,
@@ -415,8 +450,11 @@ class Bounded:
 
 def select(mask: Array, where_true: Bounded, where_false: Bounded) -> Bounded:
     """Choose element by element, by a condition that both sides share."""
+    value = np.where(mask, where_true.value, where_false.value)
+    if not where_true.precision.bounds:
+        return where_true.precision.unbounded(value)
     return Bounded(
-        np.where(mask, where_true.value, where_false.value),
+        value,
         np.where(mask, where_true.error, where_false.error),
         np.where(mask, where_true.branch, where_false.branch),
         np.where(mask, where_true.expected, where_false.expected),
@@ -426,8 +464,11 @@ def select(mask: Array, where_true: Bounded, where_false: Bounded) -> Bounded:
 
 def stack(parts: Sequence[Bounded]) -> Bounded:
     """Return arrays of one shape as one, along a new first axis."""
+    value = np.stack([part.value for part in parts])
+    if not parts[0].precision.bounds:
+        return parts[0].precision.unbounded(value)
     return Bounded(
-        np.stack([part.value for part in parts]),
+        value,
         np.stack([part.error for part in parts]),
         np.stack([part.branch for part in parts]),
         np.stack([part.expected for part in parts]),
@@ -460,6 +501,8 @@ def matmul(x: Bounded, w: Bounded, bias: Bounded | None = None) -> Bounded:
     precision = x.precision
     # Of longdouble, np.dot keeps its sums in a register, where `@` goes through memory.
     value = np.dot(x.value, w.value)
+    if not precision.bounds:
+        return precision.unbounded(value if bias is None else value + bias.value)
     sizes = x.size @ w.size
     if bias is not None:
         value = value + bias.value

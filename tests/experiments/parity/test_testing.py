@@ -81,7 +81,7 @@ def test_wrong_gradient_fails_with_all_that_helps(problem):
     assert float(found["Keras"]) == pytest.approx(right, rel=1e-4, abs=1e-6)
     assert "ulps" in found["apart"]
     assert found["off"] == "yours"
-    assert "the activation's derivative is missing" in found["likely"]
+    assert "the derivative of the activation (relu) is missing" in found["likely"]
     assert found["also"] == "dense_1/bias_gradient"
 
 

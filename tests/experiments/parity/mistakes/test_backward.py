@@ -51,7 +51,7 @@ def gradients(weights, x, y, wrong=""):
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        ("no derivative", "the activation's derivative is missing"),
+        ("no derivative", "the derivative of the activation .softsign. is missing"),
         ("factor", "3 times"),
     ],
 )
