@@ -38,7 +38,11 @@ def _tanh_backward(_z: Bounded, a: Bounded, da: Bounded) -> Bounded:
 
 
 def _softmax_backward(_z: Bounded, a: Bounded, da: Bounded) -> Bounded:
-    return a * (da - (a * da).sum(axis=1, keepdims=True))
+    total = (a * da).sum(axis=1, keepdims=True)
+    dz = a * (da - total)
+    # JAX computes a da - a sum(a da): both products round, before they cancel.
+    products = (a.size * (da.size + total.size)).astype(np.float64)
+    return dz.widen(a.precision.roundoff * products)
 
 
 FORWARD: dict[str, Callable[[Bounded], Bounded]] = {

@@ -14,7 +14,7 @@ from experiments.parity.exact.reference import reference_step
 from experiments.parity.exact.rounding import Precision
 from experiments.parity.trace import Snapshot
 from keras_baseline.optimizers import build_optimizer
-from scratchnet import SGD, Adam, AdamW, Architecture, Dense, Network, OptimizerState, RMSprop
+from scratchnet import SGD, Adam, AdamW, Architecture, Dense, OptimizerState, RMSprop
 from scratchnet.activations import ACTIVATIONS
 from scratchnet.losses import LOSSES
 from scratchnet.parameters import Parameters
@@ -444,3 +444,17 @@ def test_softmax_of_keras_stays_within_its_bound_where_it_underflows(dtype):
     # Just above it is a rounding of z's, which the exponential makes |z| times larger.
     relative = bounded.error[-1, 1] / bounded.size[-1, 1]
     assert relative < 2 * abs(smallest) * precision.roundoff
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_softmax_backward_allows_for_two_products_that_cancel(dtype):
+    """As JAX computes it: the transpose of ``a (dz - sum(a dz))``."""
+    random = np.random.RandomState(0)
+    z = 2 * random.randn(4000, 2)
+    a = (np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)).astype(dtype)
+    # Gradients that are nearly alike: what is left of them is rounding, mostly.
+    da = (1 + 1e-4 * random.randn(4000, 2)).astype(dtype)
+    precision = Precision.of(dtype)
+    bounded = BACKWARD["softmax"](*(precision.exact(v) for v in (z.astype(dtype), a, da)))
+    product = a * da
+    assert_within(bounded, product - a * product.sum(axis=1, keepdims=True), "softmax backward")
