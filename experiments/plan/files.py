@@ -185,7 +185,10 @@ def _read_csv(content: bytes, separator: str) -> tuple[pd.DataFrame, list[int]]:
         raise DatasetError(f"line {reader.line_num}: not CSV ({error})") from None
     if not lines:
         raise DatasetError("no rows; expected a line of names, and a line for each sample")
-    frame = pd.read_csv(io.StringIO(text), sep=separator, engine="c", low_memory=False)
+    try:
+        frame = pd.read_csv(io.StringIO(text), sep=separator, engine="c", low_memory=False)
+    except (ValueError, OverflowError) as error:
+        raise DatasetError(f"not CSV ({error})") from None
     if len(frame) != len(lines):
         raise DatasetError("blank lines within; expected a line for each sample")
     frame.columns = pd.Index(header)
@@ -209,18 +212,17 @@ def _read_parquet(content: bytes) -> tuple[pd.DataFrame, list[int]]:
         raise DatasetError(
             "Parquet needs pyarrow, which is not installed; pip install '.[parquet]' does it"
         ) from None
-    except (OSError, ValueError) as error:
-        # pyarrow's errors are among these.
+    except Exception as error:
+        # pyarrow has errors of its own.
         raise DatasetError(f"cannot be read as Parquet: {error}") from None
 
 
 def _arrays(content: bytes) -> dict[str, Array]:
-    import zipfile
-
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+    except Exception as error:
+        # A damaged archive may raise anything: of zip, of zlib, of the header's own syntax.
         raise DatasetError(f"cannot be read as .npz without pickle: {error}") from None
 
 

@@ -13,10 +13,10 @@ import numpy as np
 from experiments.plan.datasets import known_facts
 from experiments.plan.describe import describe_architecture, describe_optimizer
 from experiments.plan.kinds import Field, Form, List, Named
-from experiments.plan.memory import weight_count
 from experiments.plan.mistakes import shown
 from experiments.plan.plan import Plan
 from experiments.plan.trial import Trial, trial_kind
+from scratchnet.architecture import Architecture
 
 TRIAL_COLUMNS = ("trial", "network", "data", "optimizer", "dtype", "batch", "epochs", "time")
 SET_COLUMNS = ("--set", "takes", "in this plan")
@@ -48,14 +48,30 @@ def estimated_seconds(trial: Trial) -> float:
     """Return about how long a trial takes; it may well be half or twice that.
 
     Three parts: what every trial takes (Keras's tracing, the timings), what an update takes
-    whatever its size, and the multiplications: three products per weight and sample. They stand
-    for both sides, and for the perturbed trainings that show how rounding grows.
+    whatever its size, and the multiplications: three products per weight, position and sample.
+    They stand for both sides, and for the perturbed trainings that show how rounding grows.
     """
     samples = known_facts(trial.dataset).training_samples
     updates = trial.epochs * math.ceil(samples / (trial.batch_size or samples))
-    products = 3 * weight_count(trial.architecture) * samples * trial.epochs
+    products = 3 * _products(trial.architecture) * samples * trial.epochs
     per_product = _PER_PRODUCT_AND_BYTE * np.dtype(trial.dtype).itemsize
     return _PER_TRIAL + _PER_UPDATE * updates + per_product * products
+
+
+def _products(architecture: Architecture) -> int:
+    """Return the multiplications of one sample's way forward, at a guess.
+
+    A kernel is used at each position of an image and at each step of a sequence.
+    """
+    products = 0
+    for layer in architecture.layers:
+        shapes = architecture.input_shapes(layer)
+        ends = [*shapes, layer.output_shape(*shapes)]
+        positions = max(math.prod(shape[:-1]) for shape in ends)
+        weights = layer.weights(*shapes)
+        kernels = sum(math.prod(w.shape) for name, w in weights.items() if "kernel" in name)
+        products += kernels * positions
+    return products
 
 
 def duration(seconds: float) -> str:

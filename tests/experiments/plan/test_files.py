@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import random
 import sys
 from pathlib import Path
 
@@ -355,3 +356,41 @@ def test_a_mistake_in_a_plans_file_is_told_in_its_place(people, tmp_path):
         load_plan(tmp_path / "plan.toml")
     assert "trials[0] (people): dataset: " in str(caught.value)
     assert "people.csv: line 4, column 'height': no value" in str(caught.value)
+
+
+def damaged(content, chance):
+    """Return content with a few bytes changed, gone, or there twice."""
+    content = bytearray(content)
+    for _ in range(chance.randrange(1, 5)):
+        place = chance.randrange(len(content))
+        match chance.randrange(4):
+            case 0:
+                del content[place : place + chance.choice([1, 3, 30])]
+            case 1:
+                content[place:place] = content[place : place + chance.choice([1, 5, 40])]
+            case 2:
+                content[place] = chance.randrange(256)
+            case 3:
+                extra = [b'"', b",", b"\n", b"\r", b"\x00", b"1e999", b"\xff", b"9" * 400, b"\n\n"]
+                content[place:place] = chance.choice(extra)
+    return bytes(content) or b"x"
+
+
+@pytest.mark.parametrize("name", ["people.csv", "plain.npz", "packed.npz"])
+def test_a_damaged_file_never_crashes(people, tmp_path, name):
+    people()
+    x = np.arange(40.0).reshape(10, 4)
+    np.savez(tmp_path / "plain.npz", x=x, kind=LABELS)
+    np.savez_compressed(tmp_path / "packed.npz", x=x, kind=LABELS)
+    whole = (tmp_path / name).read_bytes()
+    for number in range(150):
+        chance = random.Random(number)
+        (tmp_path / name).write_bytes(damaged(whole, chance))
+        missing = chance.choice(["refuse", "drop", "mean", "most_frequent"])
+        given = {"path": str(tmp_path / name), "target": "kind", "missing": missing}
+        try:
+            data = load(DatasetSpecification("file", given, stratify=False))
+        except DatasetError as error:
+            assert all(line.isprintable() for line in str(error).splitlines())
+        else:
+            assert np.isfinite(data.x_train).all()

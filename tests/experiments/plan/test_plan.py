@@ -275,3 +275,21 @@ def test_a_layer_may_be_named_as_tensorflow_takes_it(write):
     path = write(f"[[trials]]\n{settings}architecture = {architecture}\n")
     with pytest.raises(PlanError, match="layer name = 'ün b'; expected"):
         load_plan(path)
+
+
+def test_the_data_of_a_grid_are_made_once(write, monkeypatch):
+    from experiments.plan import datasets
+
+    made = []
+    load = datasets.load
+    monkeypatch.setattr(datasets, "load", lambda given: made.append(given) or load(given))
+    plan = PLAN.replace("n_samples = 60", "n_samples = 64")
+    trials = load_plan(write(plan), ["seed=[" + ",".join(map(str, range(500))) + "]"]).trials
+    assert len(trials) == 500 * (2 + 4)
+    assert len([given for given in made if given.name == "moons"]) == 1
+
+
+def test_a_network_larger_than_the_memory_is_refused(write):
+    path = write(PLAN.replace("units = [2, 3, 1]", "units = [2, 4_000_000, 4_000_000, 1]"))
+    with pytest.raises(PlanError, match=r"trials\[0\] .moons.: architecture: 16,000,0.* GiB of memory"):
+        load_plan(path)
