@@ -8,12 +8,44 @@ import keras
 
 from keras_baseline.regularizers import regularizer
 from keras_baseline.twin import Twin
-from scratchnet.layers import BatchNormalization, Conv1D, Conv2D, Conv3D
+from scratchnet.layers import (
+    AveragePooling1D,
+    AveragePooling2D,
+    BatchNormalization,
+    Conv1D,
+    Conv2D,
+    Conv3D,
+    GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
+    GlobalAveragePooling3D,
+    GlobalMaxPooling1D,
+    GlobalMaxPooling2D,
+    GlobalMaxPooling3D,
+    MaxPooling1D,
+    MaxPooling2D,
+)
 
 CONVOLUTIONS = {
     Conv1D.kind: keras.layers.Conv1D,
     Conv2D.kind: keras.layers.Conv2D,
     Conv3D.kind: keras.layers.Conv3D,
+}
+
+
+POOLINGS = {
+    AveragePooling1D.kind: keras.layers.AveragePooling1D,
+    AveragePooling2D.kind: keras.layers.AveragePooling2D,
+    MaxPooling1D.kind: keras.layers.MaxPooling1D,
+    MaxPooling2D.kind: keras.layers.MaxPooling2D,
+}
+
+GLOBAL_POOLINGS = {
+    GlobalAveragePooling1D.kind: keras.layers.GlobalAveragePooling1D,
+    GlobalAveragePooling2D.kind: keras.layers.GlobalAveragePooling2D,
+    GlobalAveragePooling3D.kind: keras.layers.GlobalAveragePooling3D,
+    GlobalMaxPooling1D.kind: keras.layers.GlobalMaxPooling1D,
+    GlobalMaxPooling2D.kind: keras.layers.GlobalMaxPooling2D,
+    GlobalMaxPooling3D.kind: keras.layers.GlobalMaxPooling3D,
 }
 
 
@@ -56,8 +88,26 @@ def batch_normalization(layer: BatchNormalization, dtype: str) -> Any:
     )
 
 
+def pooling(layer: Any, dtype: str) -> Any:
+    """``keras.layers.MaxPooling2D`` or another of its family."""
+    return POOLINGS[layer.kind](
+        layer.pool_size,
+        strides=layer.strides,
+        padding=layer.padding,
+        name=layer.name,
+        dtype=dtype,
+    )
+
+
+def global_pooling(layer: Any, dtype: str) -> Any:
+    """``keras.layers.GlobalMaxPooling2D`` or another of its family."""
+    return GLOBAL_POOLINGS[layer.kind](keepdims=layer.keepdims, name=layer.name, dtype=dtype)
+
+
 IMAGE_TWINS: dict[str, Twin] = {
     **{kind: Twin(convolution, split_convolution) for kind in CONVOLUTIONS},
+    **{kind: Twin(pooling) for kind in POOLINGS},
+    **{kind: Twin(global_pooling) for kind in GLOBAL_POOLINGS},
     BatchNormalization.kind: Twin(batch_normalization),
 }
 """By the layer's kind."""

@@ -5,8 +5,22 @@ from scratchnet.layers.base import Layer, Pass, Weight
 from scratchnet.layers.convolution import Conv1D, Conv2D, Conv3D
 from scratchnet.layers.dense import Dense
 from scratchnet.layers.embedding import Embedding
+from scratchnet.layers.global_pooling import (
+    GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
+    GlobalAveragePooling3D,
+    GlobalMaxPooling1D,
+    GlobalMaxPooling2D,
+    GlobalMaxPooling3D,
+)
 from scratchnet.layers.merging import Add
 from scratchnet.layers.normalization import BatchNormalization
+from scratchnet.layers.pooling import (
+    AveragePooling1D,
+    AveragePooling2D,
+    MaxPooling1D,
+    MaxPooling2D,
+)
 from scratchnet.layers.random import Dropout
 from scratchnet.layers.recurrent import LSTM
 from scratchnet.layers.reshaping import Flatten
@@ -16,7 +30,9 @@ LAYERS: dict[str, type[Layer]] = {
     for layer in (
         Activation,
         Add,
-        BatchNormalization,
+        AveragePooling1D,
+        AveragePooling2D,
+            BatchNormalization,
         Conv1D,
         Conv2D,
         Conv3D,
@@ -24,8 +40,16 @@ LAYERS: dict[str, type[Layer]] = {
         Dropout,
         Embedding,
         Flatten,
+        GlobalAveragePooling1D,
+        GlobalAveragePooling2D,
+        GlobalAveragePooling3D,
+        GlobalMaxPooling1D,
+        GlobalMaxPooling2D,
+        GlobalMaxPooling3D,
         LSTM,
-    )
+        MaxPooling1D,
+        MaxPooling2D,
+        )
 }
 
 __all__ = [
@@ -33,6 +57,8 @@ __all__ = [
     "LSTM",
     "Activation",
     "Add",
+    "AveragePooling1D",
+    "AveragePooling2D",
     "BatchNormalization",
     "Conv1D",
     "Conv2D",
@@ -41,7 +67,15 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D",
+    "GlobalAveragePooling3D",
+    "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
+    "GlobalMaxPooling3D",
     "Layer",
+    "MaxPooling1D",
+    "MaxPooling2D",
     "Pass",
     "Weight",
 ]

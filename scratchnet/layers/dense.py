@@ -9,7 +9,7 @@ import numpy as np
 
 from scratchnet.activations import ACTIVATIONS, Scratch
 from scratchnet.buffer import Buffer, as_matrix
-from scratchnet.errors import ArchitectureError, check_boolean, check_choice, check_positive
+from scratchnet.errors import check_boolean, check_choice, check_positive
 from scratchnet.initializers import INITIALIZERS
 from scratchnet.layers.base import Layer, Pass, Weight
 from scratchnet.regularizers import Regularizer, as_regularizer

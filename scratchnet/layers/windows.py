@@ -66,6 +66,27 @@ class Windows:
             return max(total, 0) // 2
         return 0
 
+    @property
+    def reads_padding(self) -> bool:
+        """Whether a window reaches beyond the input."""
+        end = (self.count - 1) * self.stride + self.reach - self.before
+        return self.before > 0 or end > self.positions
+
+    @property
+    def overlaps(self) -> bool:
+        """Whether a position may be read by two windows."""
+        return self.stride < self.reach
+
+    @property
+    def tiles(self) -> bool:
+        """Whether every position is read by exactly one window."""
+        return (
+            self.stride == self.size
+            and self.dilation == 1
+            and not self.reads_padding
+            and self.count * self.stride == self.positions
+        )
+
     def start(self, offset: int) -> int:
         """Return the position that the first window reads at an offset; negative: padding."""
         return offset * self.dilation - self.before

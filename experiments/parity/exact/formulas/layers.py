@@ -15,6 +15,7 @@ from experiments.parity.exact.formulas.place import (
     as_rows,
     with_shape,
 )
+from experiments.parity.exact.formulas.pooling import POOLINGS
 from experiments.parity.exact.formulas.recurrent import embedding, lstm
 from experiments.parity.exact.rounding import Bounded, matmul, stack
 from scratchnet.layers import LSTM, Activation, Add, Dense, Dropout, Embedding, Flatten, Layer
@@ -86,6 +87,7 @@ LAYER: dict[str, LayerFormula] = {
     Add.kind: add,
     **CONVOLUTIONS,
     **NORMALIZATIONS,
+    **POOLINGS,
     Dense.kind: dense,
     Dropout.kind: dropout,
     Embedding.kind: embedding,
