@@ -176,6 +176,11 @@ class Architecture:
                         raise ArchitectureError(
                             f"inputs: {source!r} is not a layer before it; expected {known}"
                         )
+                if layer.takes_tokens and set(sources) != {INPUT}:
+                    raise ArchitectureError(
+                        f"inputs: {list(sources)}; {layer.kind} takes whole numbers, so it can "
+                        f"read the network's input alone: {INPUT!r}"
+                    )
                 shapes[layer.name] = layer.output_shape(*(shapes[source] for source in sources))
                 layer.weights(*(shapes[source] for source in sources))
             except ArchitectureError as error:

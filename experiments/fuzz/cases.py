@@ -6,10 +6,12 @@ A case is a `Trial`, so a plan can hold it and `experiments.run` can repeat it.
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any
 
 import numpy as np
 
+from experiments.fuzz.architectures import draw_architecture
 from experiments.plan.datasets import DatasetSpecification
 from experiments.plan.plan import DTYPES, Trial
 from experiments.plan.random_data import LABELS, VALUES
@@ -37,13 +39,13 @@ def draw_case(seed: int, index: int, backend: str) -> Trial:
         Of Keras.
     """
     random = np.random.default_rng([seed, index])
-    architecture = _architecture(random, backend)
+    architecture, tokens = draw_architecture(random, backend)
     dtype = str(random.choice(DTYPES))
     training = int(random.integers(1, 34))
     return Trial(
         name=f"seed{seed}-case{index}",
         architecture=architecture,
-        dataset=_dataset(random, architecture, training, dtype),
+        dataset=_dataset(random, architecture, tokens, training, dtype),
         optimizer=_optimizer(random),
         dtype=dtype,
         batch_size=None if random.random() < 0.5 else int(random.integers(1, training + 1)),
@@ -53,33 +55,12 @@ def draw_case(seed: int, index: int, backend: str) -> Trial:
     )
 
 
-def _architecture(random: np.random.Generator, backend: str) -> Architecture:
-    while True:
-        depth = int(random.integers(1, 5))
-        layers = tuple(
-            Dense(
-                units=_size(random),
-                activation=str(random.choice(list(ACTIVATIONS))),
-                use_bias=bool(random.random() < 0.85),
-                kernel_initializer=str(random.choice(list(INITIALIZERS))),
-                bias_initializer=str(random.choice(["zeros", "article", "glorot_normal"])),
-            )
-            for _ in range(depth)
-        )
-        try:
-            return Architecture((_size(random),), layers, str(random.choice(list(LOSSES))), backend)
-        except ArchitectureError:
-            continue  # a softmax of one unit, or a loss that the last layer does not fit
-
-
-def _size(random: np.random.Generator) -> int:
-    return int(
-        random.choice([1, 2, 3, 4, 5, 8, 17, 33], p=[0.1, 0.2, 0.2, 0.1, 0.1, 0.1, 0.1, 0.1])
-    )
-
-
 def _dataset(
-    random: np.random.Generator, architecture: Architecture, training: int, dtype: str
+    random: np.random.Generator,
+    architecture: Architecture,
+    tokens: int,
+    training: int,
+    dtype: str,
 ) -> DatasetSpecification:
     scale = 1.0
     if random.random() < 0.5:
@@ -90,7 +71,7 @@ def _dataset(
         name="random",
         parameters={
             "n_samples": 2 * training,
-            "n_features": architecture.input_shape[0],
+            **inputs_of(architecture, tokens),
             "classes": max(2, architecture.units),
             "values": str(random.choice(list(VALUES))),
             "scale": float(f"{scale:.3g}"),
@@ -100,6 +81,17 @@ def _dataset(
         test_fraction=0.5,
         stratify=False,
     )
+
+
+def inputs_of(architecture: Architecture, tokens: int) -> dict[str, Any]:
+    """Return the parameters of random data that fit a network's inputs."""
+    shape = architecture.input_shape
+    parameters: dict[str, Any] = {"n_features": math.prod(shape)}
+    if len(shape) > 1:
+        parameters["shape"] = list(shape)
+    if tokens:
+        parameters["tokens"] = tokens
+    return parameters
 
 
 def _optimizer(random: np.random.Generator) -> Optimizer:

@@ -16,6 +16,7 @@ import numpy as np
 from experiments.fuzz.results import CaseResult
 from experiments.plan.datasets import DatasetSpecification, load
 from experiments.plan.plan import Trial
+from scratchnet.layers import Dense
 from scratchnet.network import initial_weights
 
 Inputs = list[list[float]]
@@ -37,6 +38,8 @@ def climb(
     seed
         Of the changes.
     """
+    if len(start.trial.architecture.input_shape) > 1 or start.trial.dataset.parameters.get("tokens"):
+        return start  # its inputs are no list of numbers that may be anything
     random = np.random.default_rng(seed)
     best = judge(replace(written_out(start.trial), epochs=1))
     for _ in range(steps):
@@ -114,7 +117,10 @@ def _repeat(x: Inputs, trial: Trial, random: np.random.Generator) -> None:  # no
 def _cancel(x: Inputs, trial: Trial, random: np.random.Generator) -> None:
     """Choose a value so that a pre-activation of the first layer is 0 but for rounding."""
     weights = initial_weights(trial.architecture, trial.seed)
-    name = trial.architecture.layers[0].name
+    first = trial.architecture.layers[0]
+    if not isinstance(first, Dense):
+        return
+    name = first.name
     kernel = weights[f"{name}/kernel"]
     bias = weights.get(f"{name}/bias", np.zeros(kernel.shape[1]))
     i, j = _place(x, random)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
+from experiments.fuzz.cases import inputs_of
 from experiments.plan.datasets import DatasetError, DatasetSpecification, check_fit, load
 from experiments.plan.plan import PlanError, Trial
 from scratchnet.architecture import Architecture
@@ -88,26 +89,36 @@ def _smaller_networks(trial: Trial) -> Iterator[dict[str, Any]]:
     last = len(layers) - 1
     for index in range(last):
         yield from _with_layers(trial, [*layers[:index], *layers[index + 1 :]])
-    for features in _fewer(architecture.input_shape[0]):
-        yield from _with_layers(trial, layers, features=features)
+    if len(architecture.input_shape) == 1 and not trial.dataset.parameters.get("tokens"):
+        for features in _fewer(architecture.input_shape[0]):
+            yield from _with_layers(trial, layers, features=features)
     for index, layer in enumerate(layers):
-        for units in _fewer(layer.units):
-            yield from _with_layer(trial, index, units=units)
-        if layer.activation != "linear":
-            yield from _with_layer(trial, index, activation="linear")
-        if layer.use_bias:
-            yield from _with_layer(trial, index, use_bias=False)
-        for name, plain in [
-            ("kernel_initializer", "glorot_uniform"),
-            ("bias_initializer", "zeros"),
-        ]:
-            if getattr(layer, name) != plain:
-                yield from _with_layer(trial, index, **{name: plain})
+        for field in dataclasses.fields(layer):
+            yield from _simpler_field(trial, index, field)
+
+
+def _simpler_field(
+    trial: Trial, index: int, field: dataclasses.Field[Any]
+) -> Iterator[dict[str, Any]]:
+    """Yield smaller numbers, and what a field is where nothing is said."""
+    value = getattr(trial.architecture.layers[index], field.name)
+    if field.name in ("name", "inputs"):
+        return
+    if isinstance(value, int) and not isinstance(value, bool):
+        for fewer in _fewer(value):
+            yield from _with_layer(trial, index, **{field.name: fewer})
+    if field.default is not dataclasses.MISSING and value != field.default:
+        yield from _with_layer(trial, index, **{field.name: field.default})
+    if field.name == "use_bias" and value:
+        yield from _with_layer(trial, index, use_bias=False)
 
 
 def _with_layer(trial: Trial, index: int, **fields: Any) -> Iterator[dict[str, Any]]:
     layers: list[Any] = list(trial.architecture.layers)
-    layers[index] = replace(layers[index], **fields)
+    try:
+        layers[index] = replace(layers[index], **fields)
+    except ArchitectureError:
+        return
     yield from _with_layers(trial, layers)
 
 
@@ -119,8 +130,8 @@ def _with_layers(
     try:
         architecture = Architecture(
             shape,
-            # Names follow from the order.
-            tuple(replace(layer, name="") for layer in layers),
+            # Names follow from the order, unless another layer asks for one.
+            tuple(replace(layer, name=_name(layer, layers)) for layer in layers),
             trial.architecture.loss,
             trial.architecture.backend,
         )
@@ -129,12 +140,18 @@ def _with_layers(
     yield {"architecture": architecture, "dataset": _fitting(trial.dataset, architecture)}
 
 
+def _name(layer: Any, layers: list[Any]) -> str:
+    asked = {name for other in layers for name in other.inputs}
+    return str(layer.name) if layer.name in asked else ""
+
+
 def _fitting(dataset: DatasetSpecification, architecture: Architecture) -> DatasetSpecification:
     """Return the data with the features and classes that a network takes."""
     parameters = dict(dataset.parameters)
     features, classes = architecture.input_shape[0], max(2, architecture.units)
     if dataset.name == "random":
-        parameters |= {"n_features": features, "classes": classes}
+        tokens = parameters.get("tokens", 0)
+        parameters |= {**inputs_of(architecture, tokens), "classes": classes}
     else:
         parameters["x"] = [row[:features] for row in parameters["x"]]
         parameters["y"] = [min(label, classes - 1) for label in parameters["y"]]

@@ -75,6 +75,7 @@ def _start(backend: str) -> None:
 
     from experiments.runtime.keras_start import start_keras
 
-    # A softmax of one unit is of little use, and among the cases.
+    # What is of little use is among the cases: a softmax of one unit, logits that are none.
     warnings.filterwarnings("ignore", "You are using a softmax")
+    warnings.filterwarnings("ignore", ".*received `from_logits=True`")
     start_keras(backend)

@@ -16,6 +16,8 @@ def random_data(
     *,
     n_samples: Annotated[int, Integer(1)] = 100,
     n_features: Annotated[int, Integer(1)] = 2,
+    shape: Annotated[Sequence[int], List(Integer(1))] = (),
+    tokens: Annotated[int, Integer(0)] = 0,
     classes: Annotated[int, Integer(1)] = 2,
     values: Annotated[str, Choice(tuple(VALUES))] = "normal",
     scale: float = 1.0,
@@ -28,6 +30,10 @@ def random_data(
     ----------
     n_samples, n_features
         Shape of the inputs.
+    shape
+        Shape of one sample where it has more than one axis; of `n_features` values in all.
+    tokens
+        Inputs are whole numbers from 0 to below this; 0: they are as `values` says.
     classes
         Number of classes; the last one occurs at least once.
     values
@@ -41,6 +47,9 @@ def random_data(
     """
     random = np.random.RandomState(random_state)
     x = VALUES[values](random, n_samples, n_features) * scale
+    if tokens:
+        x = random.randint(0, tokens, x.shape).astype(np.float64)
+    x = x.reshape(n_samples, *(shape or (n_features,)))
     y = random.randint(0, classes, n_samples)
     y[0] = classes - 1
     return x, np.full(n_samples, classes - 1) if labels == "last" else y

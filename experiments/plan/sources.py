@@ -6,6 +6,7 @@ spirals, and data without meaning are ours. Nothing is downloaded.
 
 from __future__ import annotations
 
+import math
 import inspect
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -40,6 +41,12 @@ Parameters = Mapping[str, Any]
 
 Together = Callable[[Mapping[str, Any]], Iterator[str]]
 """Finds what is wrong between parameters that are right one by one."""
+
+
+def _shape_of_random(settings: Parameters) -> Iterator[str]:
+    shape, features = settings["shape"], settings["n_features"]
+    if shape and math.prod(shape) != features:
+        yield f"n_features = {features}; expected {math.prod(shape)}, the product of shape"
 
 
 def _fine(settings: Mapping[str, Any]) -> Iterator[str]:  # noqa: ARG001
@@ -275,7 +282,7 @@ DATASETS: dict[str, Source] = {
     ),
     "xor": Source(xor),
     "spirals": Source(spirals),
-    "random": Source(random_data),
+    "random": Source(random_data, together=_shape_of_random),
     "rows": Source(rows, together=_rows),
     "iris": Source("load_iris", is_table=True),
     "wine": Source("load_wine", is_table=True),

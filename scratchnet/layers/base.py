@@ -98,6 +98,8 @@ class Layer(ABC):
         The layer's ``type`` in a dict or TOML, and the stem of its automatic name.
     needs_noise
         Whether it draws random numbers in training.
+    takes_tokens
+        Whether its inputs are whole numbers: then it can read the network's input alone.
     passes_mask
         Whether its outputs have the mask of its input: which time steps count (Keras's
         ``supports_masking``).
@@ -105,6 +107,7 @@ class Layer(ABC):
 
     kind: ClassVar[str]
     needs_noise: ClassVar[bool] = False
+    takes_tokens: ClassVar[bool] = False
     passes_mask: ClassVar[bool] = False
 
     name: str = ""

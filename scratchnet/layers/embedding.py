@@ -38,6 +38,7 @@ class Embedding(Layer):
     """
 
     kind: ClassVar[str] = "embedding"
+    takes_tokens: ClassVar[bool] = True
 
     input_dim: int
     output_dim: int

@@ -16,6 +16,7 @@ from experiments.plan.plan import Plan, load_plan
 from experiments.plan.random_data import VALUES
 from experiments.trials.data import load_data
 from scratchnet.activations import ACTIVATIONS, Activation, tanh
+from scratchnet.layers import LAYERS, Dense
 from scratchnet.losses import LOSSES
 from scratchnet.optimizers import OPTIMIZERS, SGD
 
@@ -27,15 +28,18 @@ def test_a_case_depends_on_its_numbers_alone():
 
 
 def test_cases_cover_the_catalogue():
-    cases = [draw_case(0, index, "tensorflow") for index in range(300)]
+    cases = [draw_case(0, index, "tensorflow") for index in range(600)]
     layers = [layer for case in cases for layer in case.architecture.layers]
-    assert {layer.activation for layer in layers} == set(ACTIVATIONS)
-    assert {layer.use_bias for layer in layers} == {True, False}
+    assert {layer.kind for layer in layers} == set(LAYERS)
+    dense = [layer for layer in layers if isinstance(layer, Dense)]
+    assert {layer.activation for layer in dense} == set(ACTIVATIONS)
+    assert {layer.use_bias for layer in dense} == {True, False}
     assert {case.architecture.loss.name for case in cases} == set(LOSSES)
     assert {type(case.optimizer) for case in cases} == set(OPTIMIZERS.values())
     assert {case.dtype for case in cases} == {"float32", "float64"}
     assert {case.dataset.parameters["values"] for case in cases} == set(VALUES)
-    assert {len(case.architecture.layers) for case in cases} == {1, 2, 3, 4}
+    assert {len(case.architecture.layers) for case in cases} >= {1, 2, 3, 4, 5}
+    assert {len(case.architecture.input_shape) for case in cases} >= {1, 2, 3}
     scales = [case.dataset.parameters["scale"] for case in cases]
     assert min(scales) < 1e-20
     assert max(scales) > 1e20
@@ -44,7 +48,8 @@ def test_cases_cover_the_catalogue():
 @pytest.mark.parametrize("index", range(20))
 def test_a_case_goes_through_a_plan_unchanged(index, tmp_path):
     case = draw_case(1, index, "tensorflow")
-    for trial in (case, written_out(case)):
+    plain = len(case.architecture.input_shape) == 1
+    for trial in (case, written_out(case)) if plain else (case,):
         path = tmp_path / "case.toml"
         path.write_text(Plan("case", "", (trial,)).to_toml())
         (read,) = load_plan(path).trials
@@ -52,7 +57,8 @@ def test_a_case_goes_through_a_plan_unchanged(index, tmp_path):
 
 
 def test_written_out_data_are_the_drawn_ones():
-    case = draw_case(1, 0, "tensorflow")
+    cases = (draw_case(1, index, "tensorflow") for index in range(50))
+    case = next(case for case in cases if len(case.architecture.input_shape) == 1)
     drawn, written = load_data(case), load_data(written_out(case))
     rows = {tuple(row) for row in drawn.x_train} | {tuple(drawn.x_test[0])}
     assert {tuple(row) for row in np.concatenate([written.x_train, written.x_test])} == rows
@@ -83,7 +89,7 @@ def test_work_that_takes_long_says_how_far_it_is_where_no_bar_is_drawn(
 def test_inputs_beyond_float32_are_judged_in_float64():
     case = next(
         case
-        for case in (draw_case(20261125, index, "tensorflow") for index in range(100))
+        for case in (draw_case(20261125, index, "tensorflow") for index in range(2000))
         if abs(case.dataset.parameters["scale"]) > 1e100
     )
     assert case.dtype == "float64"

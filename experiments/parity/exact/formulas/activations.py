@@ -16,11 +16,11 @@ def _sigmoid(z: Bounded) -> Bounded:
 
 def _softmax(z: Bounded) -> Bounded:
     # Any shift gives the same softmax, so an error in the maximum does not matter.
-    e = (z - np.max(z.value, axis=1, keepdims=True)).exp()
+    e = (z - np.max(z.value, axis=-1, keepdims=True)).exp()
     # oneDNN's, which TensorFlow calls here, is 0 below twice that number (docs/findings.md, 10).
     flushed = e.size < 2 * e.precision.smallest
     e = e.widen(np.where(flushed, e.size, 0.0))
-    softmax: Bounded = e / e.sum(axis=1, keepdims=True)
+    softmax: Bounded = e / e.sum(axis=-1, keepdims=True)
     return softmax
 
 
@@ -38,7 +38,7 @@ def _tanh_backward(_z: Bounded, a: Bounded, da: Bounded) -> Bounded:
 
 
 def _softmax_backward(_z: Bounded, a: Bounded, da: Bounded) -> Bounded:
-    total = (a * da).sum(axis=1, keepdims=True)
+    total = (a * da).sum(axis=-1, keepdims=True)
     dz = a * (da - total)
     # JAX computes a da - a sum(a da): both products round, before they cancel.
     products = (a.size * (da.size + total.size)).astype(np.float64)
