@@ -14,7 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
-from experiments.runtime.arguments import named_path, positive_integer
+from experiments.runtime.arguments import named_path, positive_integer, seconds, size
+from experiments.runtime.ending import interrupted_by_signals
+from experiments.runtime.memory import MEASURABLE
 from experiments.runtime.exit_status import (
     ALL_WELL,
     BAD_INPUT,
@@ -36,6 +38,9 @@ if TYPE_CHECKING:
     from experiments.trials.trial import TrialResult
 
 PROJECT = Path(__file__).parent.parent
+_SOON_WRITTEN = 50
+"""Tables of so many trials are written within a second, also where somebody waits for the end."""
+
 DEFAULT_PLAN = PROJECT / "plans" / "article.toml"
 _MANY_ROWS = 500
 """From here on a table is printed plainly: rich would take seconds to set it."""
@@ -43,12 +48,19 @@ _MANY_ROWS = 500
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    limited = options.trial_timeout is not None or options.trial_memory is not None
+    if options.in_process and (limited or options.jobs > 1):
+        parser.error("--in-process: one trial at a time, and nothing could end it at a limit")
+    if options.trial_memory is not None and not MEASURABLE:
+        parser.error("--trial-memory: this system does not tell what a process holds; Linux does")
     return unless_interrupted(lambda: _run(options))
 
 
 def _run(options: argparse.Namespace) -> int:
     from experiments.plan.plan import PlanError, load_plan
+    from experiments.trials.hold import HeldError, held
     from experiments.trials.own_files import FolderError
     from experiments.trials.store import Store
 
@@ -64,7 +76,17 @@ def _run(options: argparse.Namespace) -> int:
         return BAD_INPUT
 
     try:
-        return _work(plan, store, options)
+        with (
+            interrupted_by_signals(),
+            held(store.own_files, wait=options.wait, say=_say),
+        ):
+            return _work(plan, store, options)
+    except KeyboardInterrupt:
+        _say(f"interrupted: {_kept(store)}")
+        return INTERRUPTED
+    except HeldError as error:
+        _say(f"experiments.run: {error}")
+        return BAD_INPUT
     except FolderError as error:
         reason = str(error)
     except OSError as error:
@@ -72,39 +94,49 @@ def _run(options: argparse.Namespace) -> int:
             # Not of a file: of the output, see `unless_interrupted`.
             raise
         reason = f"{error.filename}: cannot be written ({error.strerror})"
-    print(
-        f"experiments.run: {reason}; the trials that finished are kept in {store.folder}, and the "
-        "same command goes on from there",
-        file=sys.stderr,
-    )
+    _say(f"experiments.run: {reason}; {_kept(store)}")
     return BAD_INPUT
+
+
+def _kept(store: Store) -> str:
+    return (
+        f"the trials that finished are kept in {store.folder}, and the same command goes on from "
+        "there"
+    )
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)
 
 
 def _work(plan: Plan, store: Store, options: argparse.Namespace) -> int:
     """Run what is not finished yet, and write down what all trials showed."""
     _say_what_is_replaced(plan, store)
-    interrupted = _run_trials(plan, store, _executor(options), fresh=options.fresh)
+    interrupted = _run_trials(plan, store, options)
     results, failures = _gather(plan, store)
+    if interrupted and len(results) > _SOON_WRITTEN:
+        raise KeyboardInterrupt
     tables = _write_tables(plan, store, results, {n: f.status for n, f in failures.items()})
     if interrupted:
-        print(
+        _say(
             f"interrupted: {len(results)} of {len(plan.trials)} trials are kept in {store.folder}; "
-            "the same command goes on from there",
-            file=sys.stderr,
+            "the same command goes on from there"
         )
         return INTERRUPTED
 
     report = _write_report(store)
     _print_table(tables)
+    for _, row in tables.trials.iterrows():
+        if row["status"] == "not finite":
+            _say(f"{row['trial']} not finite: a loss is no number from epoch {row['not_finite_epoch']}")
     for name, failure in failures.items():
-        print(f"{name} {failure.status}: {failure.reason}", file=sys.stderr)
+        _say(f"{name} {failure.status}: {failure.reason}")
     print(report)
     lost = _lost(tables)
     if lost:
-        print(
+        _say(
             f"{', '.join(lost)}: ran, and what was stored of it is gone or damaged: something else "
-            f"changed {store.trials}; the same command runs it again",
-            file=sys.stderr,
+            f"changed {store.trials}; the same command runs it again"
         )
     if failures or lost:
         return CRASHED
@@ -112,9 +144,12 @@ def _work(plan: Plan, store: Store, options: argparse.Namespace) -> int:
 
 
 def _executor(options: argparse.Namespace) -> Executor:
+    from experiments.runtime.processes import Limits
     from experiments.trials.execution import InThisProcess, InWorkers
 
-    return InThisProcess() if options.in_process else InWorkers(options.jobs)
+    if options.in_process:
+        return InThisProcess()
+    return InWorkers(options.jobs, Limits(options.trial_timeout, options.trial_memory))
 
 
 def _lost(tables: Tables) -> list[str]:
@@ -169,6 +204,28 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--fresh", action="store_true", help="run every trial, also those already finished"
     )
+    parser.add_argument(
+        "--retry-failed",
+        action="store_true",
+        help="run the trials again that crashed or passed a limit; otherwise they stay as they are",
+    )
+    parser.add_argument(
+        "--trial-timeout",
+        type=seconds,
+        metavar="TIME",
+        help="end a trial that takes longer, as 90s, 15m or 2h; the others go on",
+    )
+    parser.add_argument(
+        "--trial-memory",
+        type=size,
+        metavar="SIZE",
+        help="end a trial that needs more memory, Keras included, as 2G; the others go on",
+    )
+    parser.add_argument(
+        "--wait",
+        action="store_true",
+        help="wait where another start works in the same folder, instead of ending",
+    )
     parser.add_argument("--list", action="store_true", help="list the trials, about how long they take, and every name that --set takes; then stop",
     )
     return parser
@@ -185,17 +242,21 @@ def _say_what_is_replaced(plan: Plan, store: Store) -> None:
         )
 
 
-def _run_trials(plan: Plan, store: Store, executor: Executor, *, fresh: bool) -> bool:
+def _run_trials(plan: Plan, store: Store, options: argparse.Namespace) -> bool:
     """Run what is not finished yet, with a progress bar; return whether it was interrupted."""
     from experiments.trials.execution import execute
 
     store.write_text("plan.toml", plan.to_toml())
     distinct = {trial.key: trial for trial in plan.trials}
     pending = list(distinct.values())
-    if not fresh:
+    if not options.fresh:
         found = {trial.key: store.look(trial) for trial in pending}
-        pending = [trial for trial in pending if found[trial.key].state != "finished"]
+        done = ("finished",) if options.retry_failed else ("finished", "failed")
+        pending = [trial for trial in pending if found[trial.key].state not in done]
         _put_aside([(t, found[t.key].reason) for t in pending], store)
+        left = sum(one.state == "failed" for one in found.values())
+        if left and not options.retry_failed:
+            _say(f"failed before, and not run again without --retry-failed: {left} trials")
     store.prepare(*pending)
     with _progress() as progress:
         finished = len(distinct) - len(pending)
@@ -211,7 +272,7 @@ def _run_trials(plan: Plan, store: Store, executor: Executor, *, fresh: bool) ->
             progress.update(bar, completed=finished, description=f"{trial.name}: {word}")
 
         try:
-            execute(pending, store, executor, on_done=on_done, on_progress=on_progress)
+            execute(pending, store, _executor(options), on_done=on_done, on_progress=on_progress)
         except KeyboardInterrupt:
             return True
     return False
@@ -308,11 +369,12 @@ def _print_rows(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 def _print_table(tables: Tables) -> None:
     """Print the results in short; of two figures scratchnet's is first, Keras's second."""
+    from experiments.trials.store import FINISHED
     from experiments.trials.turns import IMPLEMENTATIONS
 
     table = _table("trial", "verdict", "test accuracy", "ms per epoch", "faster")
     for _, row in tables.trials.iterrows():
-        if row["status"] != "finished":
+        if row["status"] not in FINISHED:
             table.add_row(row["trial"], row["status"])
             continue
         ours, twin = (row[f"{side}_median_epoch_seconds"] * 1e3 for side in IMPLEMENTATIONS)

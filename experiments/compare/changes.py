@@ -12,6 +12,7 @@ from experiments.plan.plan import Trial
 from experiments.report.run_result import RunResult
 from experiments.trials.ratios import Comparison, compare_runs
 from experiments.trials.run_folder import RunError, read_table
+from experiments.trials.store import FINISHED
 from experiments.trials.turns import IMPLEMENTATIONS
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ EQUIVALENCE = 0.25
 WORSE, BETTER, SAME, OTHER, UNKNOWN = "worse", "better", "same", "other", "unknown"
 """What a change is; `OTHER` is neither better nor worse, `UNKNOWN` is where nothing was shown."""
 
-_WRONG = ("divergent", "crashed", "unreadable")
+_WRONG = ("divergent", "crashed", "timed out", "out of memory", "unreadable")
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,7 @@ class _Found:
     @classmethod
     def of(cls, name: str, tables: Tables, run: RunResult) -> _Found:
         rows = tables.trials[tables.trials["trial"] == name]
-        if rows.empty or rows.iloc[0]["status"] != "finished":
+        if rows.empty or rows.iloc[0]["status"] not in FINISHED:
             status = run.missing[name].status if name in run.missing else "not run"
             if not rows.empty and status != "not run":
                 status = str(rows.iloc[0]["status"])
@@ -251,6 +252,8 @@ def _parity(old: _Found, new: _Found) -> Change:
             if before in VERDICTS
             else f"parts from Keras now, and was not judged before: {new.first}",
             "crashed": "crashes now",
+            "timed out": "does not end in time now",
+            "out of memory": "needs too much memory now",
         }.get(after, "cannot be read now")
     elif before in _WRONG and after not in _WRONG:
         kind, sentence = BETTER, f"is {after} now; it was {before}"

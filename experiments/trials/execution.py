@@ -70,6 +70,8 @@ def execute(
     FolderError, OSError
         If a result cannot be stored: there is no use in more of them.
     """
+    if not trials:
+        return
     with closing(executor.run(trials, on_progress)) as outcomes:
         for trial, outcome in outcomes:
             if isinstance(outcome, Record):

@@ -19,7 +19,7 @@ from experiments.plan.plan import Plan, PlanError, Trial
 from experiments.plan.toml import parse_toml
 from experiments.runtime.files import read_file, read_text
 from experiments.trials.comparability import Comparability
-from experiments.trials.store import Store, StoreError
+from experiments.trials.store import FINISHED, Store, StoreError
 from experiments.trials.trial import TrialResult
 from experiments.trials.turns import IMPLEMENTATIONS, EpochSeconds
 from scratchnet.training import History
@@ -106,7 +106,7 @@ class StoredRun:
             )
         statuses = _read_statuses(folder)
         absent = [f"{name}.csv" for name in _COLUMNS if not (folder / f"{name}.csv").exists()]
-        finished = {t.name: t for t in plan.trials if statuses.get(t.name) == "finished"}
+        finished = {t.name: t for t in plan.trials if statuses.get(t.name) in FINISHED}
         here = {} if absent else finished
         return cls(
             folder=folder,
@@ -179,7 +179,7 @@ def _why_not_here(status: str | None, absent: Sequence[str]) -> Missing:
     """Return why a trial has no result in a folder that has tables at most."""
     if status is None:
         return Missing(*_NOT_RUN)
-    if status == "finished":
+    if status in FINISHED:
         return Missing("not here", f"it finished; of its results {', '.join(absent)} are missing")
     return Missing(status, "only the tables of this run are here")
 
@@ -342,6 +342,9 @@ def _check_values(path: Path, table: pd.DataFrame) -> None:
                     raise RunError(
                         f"{path}: {column} = {word!r}; expected one of {', '.join(words).strip(', ')}"
                     )
+    for column in ("parameters", "repeat", "epoch", "step", "seconds"):
+        if column in table and not np.isfinite(table[column].dropna()).all():
+            raise RunError(f"{path}: column {column!r} holds an infinite number")
     if "seconds" in table and not (table["seconds"].dropna() > 0).all():
         raise RunError(f"{path}: column 'seconds' holds {table['seconds'].min()}; expected more than 0")
 

@@ -41,6 +41,10 @@ DAMAGED = "damaged"
 _TABLE, _ARRAYS, _CRASH = "result.json", "arrays.npz", "crash.txt"
 
 
+FINISHED = ("finished", "not finite")
+"""The statuses of trials that have a result; of the second a loss became nan or infinite."""
+
+
 class StoreError(FolderError):
     """A result cannot be read; the message is one line for the user."""
 

@@ -88,6 +88,8 @@ def build_tables(
         try:
             result = results.get(trial.name)
             status = statuses.get(trial.name, "not run") if result is None else "finished"
+            if result is not None and first_not_finite(result) is not None:
+                status = "not finite"
         except StoreError:
             result, status = None, "unreadable"
         rows.append(_trial_row(trial, result, status))
@@ -106,6 +108,13 @@ def build_tables(
         parity=_together(parity, PARITY_COLUMNS),
         comparability=pd.DataFrame(comparability, columns=COMPARABILITY_COLUMNS),
     )
+
+
+def first_not_finite(result: TrialResult) -> int | None:
+    """Return the first epoch in which a side's loss is nan or infinite, from 1; None if none is."""
+    pairs = zip(result.scratchnet.loss, result.keras.loss, strict=False)
+    wrong = (epoch for epoch, losses in enumerate(pairs, 1) if not all(map(math.isfinite, losses)))
+    return next(wrong, None)
 
 
 def worst_verdict(rows: Sequence[ParityRow]) -> str:
@@ -153,6 +162,8 @@ def _trial_row(trial: Trial, result: TrialResult | None, status: str) -> dict[st
                     "median_epoch_seconds": medians[side],
                 }[measure]
             row[f"{side}_{measure}"] = value
+    epoch = None if result is None else first_not_finite(result)
+    row["not_finite_epoch"] = "" if epoch is None else epoch
     row["speedup"] = math.nan if medians is None else medians["keras"] / medians["scratchnet"]
     return row
 

@@ -138,7 +138,7 @@ def spoil_and_ask(published, tmp_path, capsys, share):
         tried += 1
         if found := answers(folder, published, capsys, tmp_path / "page.html"):
             wrong[name] = found
-    assert not wrong
+    assert not wrong, "\n".join(wrong)
     return tried
 
 

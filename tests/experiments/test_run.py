@@ -15,6 +15,8 @@ import pytest
 from experiments import run
 from experiments.plan.plan import load_plan
 from experiments.trials import trial as trial_module
+from experiments.trials.hold import held
+from experiments.trials.own_files import OwnFiles
 from experiments.trials.store import Store
 
 COMMAND = [sys.executable, "-m", "experiments.run"]
@@ -157,6 +159,54 @@ def test_the_list_of_trials_runs_none(small_plan, tmp_path, capsys):
     listed = capsys.readouterr().out
     assert "2-5-3 tanh, softmax" in listed
     assert not (tmp_path / "none").exists()
+
+
+def test_what_failed_runs_again_only_if_asked_to(stubbed, small_plan, tmp_path, capsys):
+    started = []
+
+    def change(result):
+        started.append(result.trial.name)
+        if result.trial.name == "blobs":
+            raise ValueError("a bug")
+        return result
+
+    stubbed(change)
+    arguments = [str(small_plan), "--out", str(tmp_path), "--in-process"]
+    assert run.main(arguments) == run.main(arguments) == 3
+    assert started == ["moons", "blobs", "table"]
+    said = capsys.readouterr().err
+    assert "blobs crashed: ValueError: a bug" in said
+    assert "not run again without --retry-failed: 1 trials" in said
+    stubbed(lambda result: result)
+    assert run.main([*arguments, "--retry-failed"]) == 0
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_loss_that_is_no_number_is_a_status_with_its_epoch(
+    value, stubbed, small_plan, tmp_path, capsys
+):
+    def change(result):
+        loss = [*result.keras.loss[:3], value, *result.keras.loss[4:]]
+        if result.trial.name != "moons":
+            return result
+        return replace(result, keras=replace(result.keras, loss=loss))
+
+    stubbed(change)
+    assert run.main([str(small_plan), "--out", str(tmp_path), "--in-process"]) == 0
+    table = pd.read_csv(tmp_path / "trials.csv")
+    assert table["status"].tolist() == ["not finite", "finished", "finished"]
+    assert table["not_finite_epoch"].tolist()[0] == 4
+    assert table["not_finite_epoch"].isna().tolist() == [False, True, True]
+    assert "moons not finite: a loss is no number from epoch 4" in capsys.readouterr().err
+
+
+def test_two_starts_in_one_folder_do_not_meet(small_plan, tmp_path, capsys):
+    with held(OwnFiles.open(tmp_path), wait=False, say=print):
+        assert run.main([str(small_plan), "--out", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert len(said.splitlines()) == 1
+    assert f"another start works there, process {os.getpid()} on" in said
+    assert not (tmp_path / "plan.toml").exists()
 
 
 def test_damaged_results_are_named_put_aside_and_run_again_alone(
@@ -319,7 +369,15 @@ def test_bad_input_is_one_line_and_status_2(arguments, words, small_plan, capsys
     assert words in captured.err
 
 
-@pytest.mark.parametrize("arguments", [["--jobs", "0"], ["--jobs", "two"], ["--nonsense"]])
+@pytest.mark.parametrize("arguments", [
+        ["--jobs", "0"],
+        ["--jobs", "two"],
+        ["--nonsense"],
+        ["--trial-timeout", "soon"],
+        ["--trial-memory", "much"],
+        ["--in-process", "--trial-timeout", "9s"],
+    ],
+)
 def test_a_wrong_option_gives_status_2(arguments):
     with pytest.raises(SystemExit) as caught:
         run.main(arguments)

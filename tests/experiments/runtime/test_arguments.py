@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.runtime.arguments import named_path, positive_integer, seed
+from experiments.runtime.arguments import named_path, positive_integer, seconds, seed, size
 
 
 def test_a_whole_number_above_0_is_read():
@@ -27,3 +27,12 @@ def test_a_seed_fits_into_32_bits():
     for text in ("-1", "4294967296", "x"):
         with pytest.raises(argparse.ArgumentTypeError, match="from 0 to 2"):
             seed(text)
+
+
+def test_times_and_sizes_have_units():
+    assert [seconds(text) for text in ("90", "1.5s", "15m", "2h")] == [90, 1.5, 900, 7200]
+    assert [size(text) for text in ("500M", "1.5G")] == [500 * 2**20, 1536 * 2**20]
+    for read, texts in ((seconds, ("", "0", "-1", "2d", "inf")), (size, ("500", "2T", "0G", "G"))):
+        for text in texts:
+            with pytest.raises(argparse.ArgumentTypeError, match="expected a"):
+                read(text)

@@ -27,6 +27,7 @@ TRIALS = [
     "keras_final_loss",
     "scratchnet_median_epoch_seconds",
     "keras_median_epoch_seconds",
+    "not_finite_epoch",
     "speedup",
 ]
 EPOCHS = ["trial", "implementation", "epoch", "loss", "accuracy", "val_loss", "val_accuracy"]
