@@ -1,7 +1,7 @@
 """Is your network right? ``python -m experiments.check FILE.py[:NAME]`` holds it against Keras.
 
-It takes a class, ``NAME(architecture, weights)`` with ``gradients(x, y)``, or a module with the
-article's functions; see ``docs/check.md``. Exit status: 0 where every difference is rounding, 1
+It takes the file as it is: an object that holds its weights, free functions, layer classes, a
+script, a notebook, or a form that is handed architectures; see ``docs/check.md``. Exit status: 0 where every difference is rounding, 1
 where one is not, 2 for bad input and where nothing was compared, 3 for a mistake of our own.
 """
 
@@ -35,6 +35,9 @@ _SECONDS_FOR_ALL = 15.0
 """After so many seconds Keras is asked no more than it must."""
 
 
+_STEP = "--step 'net.train(x, y, lr)'"
+
+
 class BadInputError(ValueError):
     """The command cannot do what it was asked; the message is for the user."""
 
@@ -56,7 +59,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return unless_interrupted(
             lambda: _check(
-                options.network, options.seconds, as_json=options.json, verbose=options.verbose
+                options.network,
+                options.seconds,
+                _expressions(options),
+                as_json=options.json,
+                verbose=options.verbose,
             )
         )
     except BadInputError as error:
@@ -82,7 +89,23 @@ def _describe(error: Exception) -> str:
     return f"internal error, no verdict: {' '.join(said.split())}; please report it"
 
 
-def _check(network: str, seconds: float, *, as_json: bool, verbose: bool) -> int:
+def _expressions(options: argparse.Namespace) -> dict[str, str]:
+    """Return ``--make`` and ``--step``, or nothing."""
+    if (options.make is None) != (options.step is None):
+        given, other = ("--make", "--step") if options.step is None else ("--step", "--make")
+        raise BadInputError(f"{given} needs {other} too, as --make 'Net([3, 4, 2])' {_STEP}")
+    expressions = {"make": options.make, "step": options.step}
+    for name, text in expressions.items():
+        try:
+            compile(text or "0", f"--{name}", "eval" if name == "make" else "exec")
+        except SyntaxError as error:
+            raise BadInputError(f"--{name} {text!r} is no Python: {error.msg}") from None
+    return {} if options.make is None else expressions
+
+
+def _check(
+    network: str, seconds: float, expressions: dict[str, str], *, as_json: bool, verbose: bool
+) -> int:
     path, name = split_name(network)
     # Imported here so that --help starts at once.
     from experiments.check.not_judged import unreadable, unrecognised
@@ -93,6 +116,8 @@ def _check(network: str, seconds: float, *, as_json: bool, verbose: bool) -> int
         source = Source.read(path)
     except OSError as error:
         raise BadInputError(f"{path}: cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise BadInputError(f"{path}: cannot be read as a notebook: {error}") from None
     report = Report(not_judged=unreadable(source))
     if report.not_judged is None:
         from experiments.check.examination import Examination
@@ -100,7 +125,9 @@ def _check(network: str, seconds: float, *, as_json: bool, verbose: bool) -> int
 
         process = UserProcess(path, name)
         try:
-            examination = Examination(process.ask, source.words, seconds)
+            examination = Examination(
+                process.ask, source.words, seconds, names=source.names, expressions=expressions
+            )
             if examination.recognise():
                 report = _judge(examination, process, source)
             else:
@@ -147,13 +174,15 @@ def split_name(network: str) -> tuple[Path, str | None]:
     BadInputError
         If there is no such Python file.
     """
-    match = re.fullmatch(r"(.+\.py):([^:/\\]+)", network)
+    match = re.fullmatch(r"(.+\.(?:py|ipynb)):([^:/\\]+)", network)
     file, name = match.groups() if match else (network, None)
     path = Path(file)
     if not path.exists():
         raise BadInputError(f"{file}: no such file; expected FILE.py or FILE.py:NAME")
-    if not path.is_file() or path.suffix != ".py":
-        raise BadInputError(f"{file}: not a Python file; expected FILE.py or FILE.py:NAME")
+    if not path.is_file() or path.suffix not in (".py", ".ipynb"):
+        raise BadInputError(
+            f"{file}: not a Python file; expected FILE.py or FILE.py:NAME, or a notebook"
+        )
     if name is not None and not name.isidentifier():
         raise BadInputError(f"{network}: {name!r} is no name of a class")
     return path.resolve(), name
@@ -171,7 +200,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "network",
         metavar="FILE.py[:NAME]",
-        help="a file with the article's functions, or with a class NAME",
+        help="a file or notebook with a network; NAME: the class or function to look at",
+    )
+    parser.add_argument(
+        "--make", metavar="EXPRESSION", help="makes the network, as 'Net([3, 4, 2])'"
+    )
+    parser.add_argument(
+        "--step",
+        metavar="CODE",
+        help="takes a step of it, with net, x, y and lr, as 'net.train(x, y, lr)'",
     )
     printed = parser.add_mutually_exclusive_group()
     printed.add_argument("--json", action="store_true", help="print everything as JSON")

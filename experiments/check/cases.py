@@ -67,6 +67,8 @@ class Case:
         Empty for a case that decides the verdict; else the kind of hard input, a key of `HARD`.
     words
         Words that the source must know, for a case that not every network claims to know.
+    targets
+        ``one_hot`` or ``binary`` for targets of 0 and 1, whatever the loss; else as it likes.
     """
 
     architecture: Architecture
@@ -75,6 +77,7 @@ class Case:
     learning_rate: float
     hard: str = ""
     words: tuple[str, ...] = ()
+    targets: str = ""
 
     @property
     def shape(self) -> str:
@@ -211,11 +214,15 @@ def _draw(case: Case, random: np.random.RandomState) -> Point:
     }
     x = random.standard_normal((samples, architecture.input_shape[0]))
     units = architecture.units
-    if "categorical" in architecture.loss.name:
+    one_hot = case.targets == "one_hot" and units > 1
+    if "categorical" in architecture.loss.name or one_hot:
         classes = (np.arange(samples) + random.randint(units)) % units
         classes = random.permutation(classes)[:, None]
+        if one_hot:
+            # Code that counts the classes of a batch finds them all.
+            classes[0] = units - 1
         y = classes if "sparse" in architecture.loss.name else np.eye(units)[classes[:, 0]]
-    elif architecture.loss.name == "binary_crossentropy":
+    elif architecture.loss.name == "binary_crossentropy" or case.targets:
         labels = np.arange(samples * units) + random.randint(2)
         y = random.permutation(labels % 2).reshape(samples, units).astype(np.float64)
     else:

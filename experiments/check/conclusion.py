@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from experiments.check.cases import Case, Point, dense_layers
+from experiments.check.judging import conventions
 from experiments.check.judging.diagnosis import diagnose
 from experiments.check.judging.hard_inputs import DECISIVE, deciding_part, remarks_on
 from experiments.check.judging.meaning import forgive, remark_on_outputs
@@ -74,10 +75,12 @@ def conclude(
     unknown = _refused(observed, source.path.name)
     deciding = [o for o in observed if o.case.name not in unknown and o.group != "training"]
     remarks = dict(findings.notes)
+    deciding = _in_keras_terms(deciding, findings, report, remarks)
     report.cases = _judge_all(deciding, report, remarks)
     if ask_keras is not None:
         report.cases = _held_against_keras(report.cases, ask_keras, keras_until, remarks)
     _find_first(report, findings, observed, remarks, ask_keras)
+    _allow_for_own_layers(report, findings)
     report.found = _found(findings, unknown, report)
     if report.verdict == "divergent":
         remarks.pop("several_outputs", None)
@@ -86,6 +89,63 @@ def conclude(
     remarks |= _precision_remark(report) | _surroundings(findings, source)
     report.remarks_by_code = remarks
     return report
+
+
+def _allow_for_own_layers(report: Report, findings: Findings) -> None:
+    """Call nothing divergent that is no network of dense layers, and right by itself."""
+    own, found = findings.self_check, findings.recognised
+    if report.verdict != "divergent" or own is None or found is None or own.wrong:
+        return
+    first = report.first_divergence
+    where = "" if first is None else f" ({first.layer}/{first.tensor} is another)"
+    said = "" if report.diagnosis is None else f"; {report.diagnosis.sentence}"
+    report.not_judged = NotJudged(
+        "own_layers",
+        "its prediction is none that dense layers with relu, sigmoid, tanh, softmax or linear "
+        f"activations make{where}{said}. Its gradients are the derivative of its own loss, as "
+        "differences show, so that no mistake was seen",
+        "if it is meant to be such a network, look at its forward pass",
+    )
+    report.verdict = "not judged"
+    report.first_divergence = report.diagnosis = None
+
+
+def _in_keras_terms(
+    observations: list[Observation], findings: Findings, report: Report, remarks: dict[str, str]
+) -> list[Observation]:
+    """Take conventions out of what was observed, each told once."""
+    found = findings.recognised
+    groups: dict[object, list[Observation]] = {}
+    for observation in observations:
+        architecture = observation.case.architecture
+        key: object = architecture.loss.name
+        if found is not None:
+            key = len(architecture.layers)
+        if observation.group in ("core", "family", "outputs") and not observation.problems:
+            groups.setdefault(key, []).append(observation)
+    by_case: dict[str, conventions.Convention] = {}
+    for key, group in groups.items():
+        in_float64 = [o for o in group if o.dtype == "float64"]
+        if not in_float64:
+            continue
+        if found is not None:
+            deeper = found.deeper is not None and key == len(found.deeper.way.chain)
+            read = found.deeper if deeper and found.deeper is not None else found
+            convention: conventions.Convention | None = conventions.find(in_float64, read)
+            owned = read.reading.owned
+        else:
+            convention, owned = conventions.find_given(in_float64), True
+        if convention is not None:
+            by_case |= dict.fromkeys((o.case.name for o in group), convention)
+            remarks |= conventions.remarks(convention, owned=owned)
+    report.longdouble = {
+        name: conventions.in_keras_terms(o, by_case[name]) if name in by_case else o
+        for name, o in report.longdouble.items()
+    }
+    return [
+        conventions.in_keras_terms(o, by_case[o.case.name]) if o.case.name in by_case else o
+        for o in observations
+    ]
 
 
 def _judge_all(
@@ -327,6 +387,8 @@ def _found(findings: Findings, unknown: dict[str, str], report: Report) -> list[
         lines.append(findings.found[0])
     elif findings.form == "article":
         lines.append(f"the article's {', '.join(findings.found)}")
+    else:
+        lines += findings.found
     if findings.missing:
         lines.append(f"not found: {', '.join(findings.missing)}")
     if unknown:

@@ -5,7 +5,7 @@ The questions hold weights and a batch; what is right never leaves this process.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,11 +17,20 @@ from experiments.check.cases import (
     PERTURBATIONS,
     SEVERAL_OUTPUTS,
     Case,
+    Point,
     dense_layers,
 )
 from experiments.check.observation import Findings, Observation
+from experiments.check.recognition import Recognised, recognise
+from experiments.check.self_check import self_check
 from experiments.check.tensor_names import ACCURACY, LOSS
-from experiments.check.user.answer import StepAnswer, read_load, read_step
+from experiments.check.user.answer import (
+    InternalError,
+    StepAnswer,
+    read_load,
+    read_seconds,
+    read_step,
+)
 from experiments.check.user.clock import LIBRARY_SECONDS
 from experiments.check.user.messages import MessageError
 from experiments.check.user.process import NoAnswerError, TamperedError
@@ -37,6 +46,12 @@ _IMPORT_SHARE = 0.4
 
 _CASES_SHARE = 0.7
 """Share of the time after which no further case is begun."""
+
+_RECOGNITION_SHARE = 0.5
+"""Share of the time after which no further way to take a step is asked for."""
+
+_LATEST_WAY = 4.0
+"""Seconds more that the last way may take."""
 
 _LEAST_PERTURBATIONS = 2
 """With fewer there is no scatter."""
@@ -66,11 +81,22 @@ class Examination:
         What has been found out so far.
     """
 
-    def __init__(self, ask: Ask, words: Collection[str], seconds: float) -> None:
+    def __init__(
+        self,
+        ask: Ask,
+        words: Collection[str],
+        seconds: float,
+        *,
+        names: Collection[str] = (),
+        expressions: Mapping[str, str] | None = None,
+    ) -> None:
         self.findings = Findings()
         self._ask = ask
         self._words = set(words)
         self._seconds = seconds
+        self._names = set(names)
+        self._expressions = dict(expressions or {})
+        self._recognised: Recognised | None = None
         self._used = 0.0
         self._longest = 0.0
 
@@ -89,8 +115,10 @@ class Examination:
             findings.not_recognised = loaded.not_recognised
             findings.form, findings.found = loaded.form, loaded.found
             findings.missing = loaded.missing
-            if loaded.form:
+            if loaded.form and not self._expressions:
                 self._prepare()
+            if findings.not_recognised or self._expressions:
+                self._recognise_own_form()
         except NoAnswerError as error:
             findings.import_problem = findings.import_problem or error.problem
             findings.not_recognised = "the file could not be loaded"
@@ -111,6 +139,34 @@ class Examination:
             self.findings.tampered = _tampered(error)
         return self.findings
 
+    def _recognise_own_form(self) -> None:
+        """Look for a network in a form of its author's own."""
+        until = self._used + _RECOGNITION_SHARE * self._seconds
+
+        def ask(question: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Array]]:
+            limit = max(until + _LATEST_WAY - self._used, 0.5)
+            header, arrays = self._ask(question | {"seconds": limit}, {}, limit)
+            if isinstance(header.get("internal"), str):
+                raise InternalError(header["internal"])
+            self._used += read_seconds(header.get("seconds"))
+            return header, arrays
+
+        found = recognise(ask, self._names, lambda: self._used > until, self._expressions)
+        if found is None:
+            return
+        findings = self.findings
+        findings.not_recognised = ""
+        findings.recognised = self._recognised = found
+        findings.form = found.way.kind
+        findings.found = [found.way.found, describe(found)]
+        findings.missing = []
+        # What it takes to find the form is not the network's time.
+        self._used = min(self._used, _RECOGNITION_SHARE * self._seconds)
+
+    def _settle(self, found: Recognised) -> None:
+        question = {"ask": "settle", "way": found.way.number, "places": found.places()}
+        self._ask(question, {}, 1.0)
+
     def _prepare(self) -> None:
         answer = self._put({"ask": "prepare"}, {}, ())
         self.findings.not_recognised = answer.not_recognised
@@ -121,9 +177,23 @@ class Examination:
         findings = self.findings
         if any(problem.code == "timed_out" for problem in findings.preparation):
             return
-        cases = list(plan(findings.form, self._words))
+        found = self._recognised
+        if found is None:
+            cases = list(plan(findings.form, self._words))
+        else:
+            cases = [("core", case) for case in found.cases()]
+            if found.deeper is not None:
+                cases += [("core", case) for case in found.deeper.cases()[:3]]
+        settled: Recognised | None = None
         perturbations = PERTURBATIONS
         for number, (group, case) in enumerate(cases):
+            if found is not None:
+                depth = len(case.architecture.layers)
+                fits = found.deeper is None or depth == len(found.way.chain)
+                wanted = found if fits else found.deeper
+                if wanted is not None and wanted is not settled:
+                    self._settle(wanted)
+                    settled = wanted
             if self._used > _CASES_SHARE * self._seconds:
                 findings.unfinished = Problem("timed_out", "", "the time was over")
                 return
@@ -142,8 +212,26 @@ class Examination:
                     self._take_time_out(late[0].problems[-1], late[0].seconds)
                     return
                 findings.observations.append(_observation(group, case, dtype, answers))
+        if found is not None and not found.reading.forward:
+            self._check_against_itself(found)
         if findings.form == "article" and {"train", "init_layers"} <= set(findings.found):
             self._try_training()
+
+    def _check_against_itself(self, found: Recognised) -> None:
+        """Compare its gradients with differences of its own loss."""
+        self._settle(found)
+
+        def step(case: Case, point: Point) -> dict[str, Array] | None:
+            if self._used > self._seconds:
+                return None
+            header, arrays = task_at(case, point).to_message()
+            question = {"ask": "step", "again": False, "watchful": False} | header
+            answer = self._put(question, arrays, tensor_names(case))
+            if answer.problems:
+                return None
+            return {key.removeprefix("0|"): value for key, value in answer.tensors.items()}
+
+        self.findings.self_check = self_check(found.cases()[0], step, found)
 
     def _affordable(self, first: float, cases: int) -> int:
         """Return how many perturbed copies of each point there is time for.
@@ -204,6 +292,16 @@ def _tampered(error: Exception) -> str:
     return f"your code's process does not answer as it was made to: {error}"
 
 
+def describe(found: Recognised) -> str:
+    """Say as what network something in a form of its own is judged."""
+    reading, way = found.reading, found.way
+    shape = "-".join(map(str, way.sizes))
+    activations = ", ".join(reading.activations)
+    loss = reading.loss.replace("_", " ")
+    biases = "" if all(way.biases) else (", no bias" if not any(way.biases) else ", some biases")
+    return f"read as {shape} {activations}, {loss}{biases}; {way.samples}"
+
+
 def plan(form: str, words: set[str]) -> Iterator[tuple[str, Case]]:
     """Yield the cases that suit a form, and the words that its source knows.
 
@@ -224,7 +322,11 @@ def plan(form: str, words: set[str]) -> Iterator[tuple[str, Case]]:
 
 def task_of(case: Case, dtype: str, number: int) -> Task:
     """Return what the user's process learns of a case, from one of its starting points."""
-    point = case.point(dtype, number)
+    return task_at(case, case.point(dtype, number))
+
+
+def task_at(case: Case, point: Point) -> Task:
+    """Return what the user's process learns of a case, from any point."""
     table = case.architecture.to_dict()
     for entry, layer in zip(table["layers"], dense_layers(case.architecture), strict=True):
         entry |= {"activation": layer.activation, "use_bias": layer.use_bias}

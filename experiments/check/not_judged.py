@@ -14,9 +14,9 @@ from experiments.check.source import Source
 from experiments.check.user.recorder import Problem
 
 NEEDED = (
-    "a class with gradients(x, y) that returns (loss, gradients), or the article's functions, of "
-    "which full_forward_propagation(X, params_values, nn_architecture) is the least; "
-    "see docs/check.md"
+    "weights that can be found and set, and a way to take a step: an object with train(x, y), "
+    "functions for forward and backward, layer classes, or a loop that trains; or say it by "
+    "--make 'Net([3, 4, 2])' --step 'net.train(x, y, lr)'; see docs/check.md"
 )
 
 _MOVED_IN_PYTHON_3 = {"cPickle", "urllib2", "ConfigParser", "Queue", "StringIO", "Tkinter"}

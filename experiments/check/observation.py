@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from experiments.check.cases import Case
+from experiments.check.recognition import Recognised
+from experiments.check.self_check import SelfCheck
 from experiments.check.user.recorder import Problem
 from scratchnet.types import Array
 
@@ -61,6 +63,10 @@ class Findings:
         What ended the process before its time, or did not end though it had ended before.
     tampered
         What the process said that it had not been asked, or empty.
+    recognised
+        A network in a form of its own; None for the two forms that are handed architectures.
+    self_check
+        What differences of its own loss say, of a network that is none of dense layers.
     printed
         Number of bytes that the user's code printed, and the first of them as text.
     """
@@ -77,4 +83,6 @@ class Findings:
     unfinished: Problem | None = None
     end: Problem | None = None
     tampered: str = ""
+    recognised: Recognised | None = None
+    self_check: SelfCheck | None = None
     printed: tuple[int, str] = (0, "")

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from experiments.check.user.notebook import python_of
+
 _MOST_LISTED = 12
 _LONGEST_LINE = 90
 
@@ -40,8 +42,9 @@ class Source:
 
     @classmethod
     def read(cls, path: Path) -> Source:
-        """Read a file."""
-        return cls(path, path.read_bytes())
+        """Read a file; of a notebook, its code."""
+        text = path.read_bytes()
+        return cls(path, python_of(text).encode() if path.suffix == ".ipynb" else text)
 
     @cached_property
     def syntax_error(self) -> str:
@@ -80,6 +83,22 @@ class Source:
                 elif isinstance(node, ast.keyword) and node.arg is not None:
                     words.add(node.arg)
         return words
+
+    @cached_property
+    def names(self) -> set[str]:
+        """Every name, attribute and short string of the source."""
+        found: set[str] = set()
+        for tree in self._trees():
+            for node in ast.walk(tree):
+                if isinstance(node, ast.Name):
+                    found.add(node.id)
+                elif isinstance(node, ast.Attribute):
+                    found.add(node.attr)
+                elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+                    found.add(node.name)
+                elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    found.add(node.value[:40])
+        return found
 
     @cached_property
     def lines_with_is(self) -> list[int]:

@@ -61,8 +61,8 @@ def read_load(header: Mapping[str, Any]) -> LoadAnswer:
     problem = header.get("problem")
     return LoadAnswer(
         None if problem is None else _problem(problem, ()),
-        _seconds(header.get("seconds")),
-        _seconds(header.get("library_seconds")),
+        read_seconds(header.get("seconds")),
+        read_seconds(header.get("library_seconds")),
         _text(header.get("not_recognised")),
         _text(header.get("form")),
         [_text(item) for item in _items(header.get("found"))],
@@ -92,7 +92,7 @@ def read_step(
         _known_key(key, names)
     odd_shapes = _table(header.get("odd_shapes"))
     return StepAnswer(
-        _seconds(header.get("seconds")),
+        read_seconds(header.get("seconds")),
         _text(header.get("not_recognised")),
         {_known_key(k, names): _text(v) for k, v in _table(header.get("dtypes")).items()},
         {_known_key(key, names) for key in _items(header.get("internal"))},
@@ -117,7 +117,8 @@ def _text(value: Any) -> str:
     return "".join(c if c.isprintable() else " " for c in value[:_LONGEST_TEXT])
 
 
-def _seconds(value: Any) -> float:
+def read_seconds(value: Any) -> float:
+    """Return a number of seconds."""
     if not isinstance(value, int | float) or not 0 <= value < math.inf:
         raise MessageError("no number of seconds")
     return float(value)

@@ -12,7 +12,7 @@ import socket
 import sys
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,8 +22,10 @@ import numpy as np
 from experiments.check.user import messages
 from experiments.check.user.article import ArticleForm
 from experiments.check.user.clock import DEAF, Alarm, TimeLimitError
-from experiments.check.user.forms import Form, recognise
+from experiments.check.user.forms import Form, may_have_form, recognise
+from experiments.check.user.found_form import FoundForm, arrays_of
 from experiments.check.user.loading import load, withhold_ours
+from experiments.check.user.program import Program, run_program
 from experiments.check.user.recorder import (
     NotRecognisedError,
     Recorder,
@@ -34,7 +36,9 @@ from experiments.check.user.recorder import (
 )
 from experiments.check.user.seal import Seal
 from experiments.check.user.shield import ancestors, give_up_signals_to
+from experiments.check.user.seen import Seen
 from experiments.check.user.task import Task
+from experiments.check.user.ways import Way, deeper, expressions, moves, ways
 
 if TYPE_CHECKING:
     from scratchnet.types import Array
@@ -62,13 +66,27 @@ class Answers:
         self._tell = progress
         self._where = ""
         self._form: Form | None = None
+        self._program: Program | None = None
+        self._ways: Iterator[tuple[Way, list[Seen]]] = iter(())
+        self._tried: list[Way] = []
 
     def answer(
         self, question: dict[str, Any], arrays: dict[str, Array]
     ) -> tuple[dict[str, Any], dict[str, Array]]:
-        """Answer ``load``, ``prepare``, ``step`` or ``train``; ``seconds`` is the time for it."""
+        """Answer a question by its ``ask``; ``seconds`` is the time for it.
+
+        ``load``, ``prepare``, ``step`` and ``train`` are for every form; ``way`` and ``deeper``
+        give the next way to take a step of a network in a form of its own, and ``settle`` says
+        which it is.
+        """
         if question["ask"] == "load":
             return self._load(question["seconds"]), {}
+        if question["ask"] in ("way", "deeper"):
+            return self._next_way(question)
+        if question["ask"] == "settle":
+            way = self._tried[question["way"]]
+            self._form = FoundForm(way, question["places"])
+            return {"settled": question["way"]}, {}
         assert self._form is not None
         recorder = Recorder(self._path, self._progress, question.get("watchful", False))
         answer: dict[str, Any] = {"not_recognised": ""}
@@ -101,6 +119,8 @@ class Answers:
 
     def _load(self, seconds: float) -> dict[str, Any]:
         self._progress(f"importing {self._path.name}")
+        if not may_have_form(self._path):
+            return self._run(seconds)
         module, trouble = load(self._path, self._alarm, seconds)
         answer: dict[str, Any] = {
             "problem": None if trouble is None else asdict(trouble),
@@ -120,6 +140,91 @@ class Answers:
             "found": self._form.found,
             "missing": self._form.missing,
         }
+
+    def _run(self, seconds: float) -> dict[str, Any]:
+        """Run a file that has none of the two forms, so that its ways can be tried."""
+        self._alarm.start(3600.0)
+        trouble = None
+        answer: dict[str, Any] = {
+            "not_recognised": "the file could not be run",
+            "form": "",
+            "found": [],
+            "missing": [],
+        }
+        try:
+            program = run_program(self._path, seconds)
+            self._program = program
+            self._ways = ways(program, self._name)
+            if program.failure is not None:
+                told = timed_out if isinstance(program.failure, TimeLimitError) else raised
+                trouble = told(f"importing {self._path.name}", program.failure, self._path)
+            try:
+                self._form = recognise(program.module, self._name)
+                answer |= {"form": self._form.kind, "not_recognised": ""}
+                answer |= {"found": self._form.found, "missing": self._form.missing}
+            except NotRecognisedError as error:
+                answer["not_recognised"] = str(error)
+        except Exception as error:
+            trouble = raised(f"importing {self._path.name}", error, self._path)
+        finally:
+            self._alarm.stop()
+        return answer | {
+            "problem": None if trouble is None else asdict(trouble),
+            "seconds": self._alarm.code,
+            "library_seconds": self._alarm.libraries,
+        }
+
+    def _next_way(
+        self, question: dict[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, Array]]:
+        """Return the next way to take a step, with what it shows, or none."""
+        self._alarm.start(question["seconds"])
+        try:
+            if question["ask"] == "deeper":
+                self._ways = deeper(self._tried[question["way"]])
+            elif question.get("make") and self._program is not None:
+                one = expressions(self._program, question["make"], question["step"])
+                self._ways = ways(self._program, None, one)
+            elif self._program is None:
+                self._program = run_program(self._path, question["seconds"])
+                self._ways = ways(self._program, self._name)
+            with np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                found = next(self._ways, None)
+        except BaseException as error:
+            return {
+                "seconds": self._alarm.stop(),
+                "way": None,
+                "problem": asdict(raised("taking a step", error, self._path)),
+            }, {}
+        seconds = self._alarm.stop()
+        if found is None:
+            return {"seconds": seconds, "way": None, "problem": None}, {}
+        way, seen = found
+        self._tried.append(way)
+        chain = [
+            {
+                "units_first": place.units_first,
+                "flat": place.flat,
+                "bias": place.bias_form if place.has_bias else "",
+            }
+            for place in way.chain
+        ]
+        described = {
+            "number": len(self._tried) - 1,
+            "kind": way.handle.kind,
+            "found": way.handle.describe(way.chain),
+            "sizes": list(way.sizes),
+            "any_sizes": way.handle.sizes is None,
+            "any_depth": way.handle.sizes is None and way.handle.depths is None,
+            "one": way.layout.one,
+            "classes": way.layout.by_class,
+            "samples": way.layout.spoken,
+            "rate_known": way.handle.rate_known,
+            "moves": moves(seen[0]),
+            "chain": chain,
+        }
+        return {"seconds": seconds, "way": described, "problem": None}, dict(arrays_of(seen))
 
     def _carry_out(
         self, question: dict[str, Any], arrays: dict[str, Array], recorder: Recorder

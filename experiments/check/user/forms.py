@@ -6,7 +6,9 @@ every tensor of it; see `ClassForm` here and `experiments.check.user.article.Art
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -120,6 +122,17 @@ def _classes(module: ModuleType) -> dict[str, type]:
         for key, value in vars(module).items()
         if isinstance(value, type) and value.__module__ == module.__name__
     }
+
+
+def may_have_form(path: Path) -> bool:
+    """Whether the text of a file says that it may have one of the two forms."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return True
+    return path.suffix == ".py" and bool(
+        re.search(r"def\s+(gradients|full_forward_propagation)\b|\bgradients\s*=", text)
+    )
 
 
 class ClassForm:

@@ -59,8 +59,8 @@ def pytest_generate_tests(metafunc):
 def check(tmp_path):
     """Check a network in this process, against the reference alone."""
 
-    def checked(source, name=None):
-        path = tmp_path / "network_of_a_user.py"
+    def checked(source, name=None, suffix=".py", expressions=None):
+        path = tmp_path / f"network_of_a_user{suffix}"
         path.write_text(source)
         source_file = Source.read(path)
         answers = Answers(path, name, lambda _: None, Alarm(None))
@@ -68,7 +68,13 @@ def check(tmp_path):
         def ask(question, arrays, _):
             return unpack(pack(*answers.answer(*unpack(pack(question, arrays)))))
 
-        examination = Examination(ask, source_file.words, UNLIMITED)
+        examination = Examination(
+            ask,
+            source_file.words,
+            UNLIMITED,
+            names=source_file.names,
+            expressions=expressions,
+        )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)
             if examination.recognise():
