@@ -56,19 +56,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Exit status.
     """
     options = _parser().parse_args(arguments)
+    return unless_interrupted(lambda: _run(options))
+
+
+def _run(options: argparse.Namespace) -> int:
     try:
-        return unless_interrupted(
-            lambda: _check(
-                options.network,
-                options.seconds,
-                _expressions(options),
-                as_json=options.json,
-                verbose=options.verbose,
-            )
+        return _check(
+            options.network,
+            options.seconds,
+            _expressions(options),
+            as_json=options.json,
+            verbose=options.verbose,
         )
     except BadInputError as error:
         print(f"experiments.check: {error}", file=sys.stderr)
         return BAD_INPUT
+    except OSError:
+        # Of the output, mostly.
+        raise
     except Exception as error:
         print(f"experiments.check: {_describe(error)}", file=sys.stderr)
         return CRASHED
