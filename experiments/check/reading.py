@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from experiments.check.judging.replay import activate, backward, loss_gradient, loss_value
+from experiments.check.plain import ACTIVATIONS, DERIVATIVES, loss_gradient, loss_value
 from experiments.check.user.layouts import Start
 from experiments.check.user.roles import does, roles_of
 from experiments.check.user.seen import (
@@ -139,7 +139,7 @@ def forward(start: Start, activations: Sequence[str]) -> tuple[list[Array], list
     with np.errstate(all="ignore"):
         for layer, name in zip(start.weights, activations, strict=True):
             z = a @ layer.kernel + (0 if layer.bias is None else layer.bias)
-            a = activate(name, z)
+            a = ACTIVATIONS[name](z)
             zs.append(z)
             outs.append(a)
     return zs, outs
@@ -153,11 +153,11 @@ def expected(start: Start, activations: Sequence[str], loss: str) -> Expected:
     with np.errstate(all="ignore"):
         da = loss_gradient(loss, outs[-1], start.y)
         for i in reversed(range(len(zs))):
-            dz = backward(activations[i], zs[i], outs[i], da)
+            dz = DERIVATIVES[activations[i]](outs[i], da)
             kernels.insert(0, (outs[i - 1] if i else start.x).T @ dz)
             biases.insert(0, dz.sum(axis=0))
             da = dz @ start.weights[i].kernel.T
-        value = float(loss_value(loss, outs[-1], start.y))
+        value = loss_value(loss, outs[-1], start.y)
     return Expected(zs, outs, kernels, biases, value)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from experiments.check.cases import Case, Point
-from experiments.check.judging.replay import loss_value
+from experiments.check.plain import loss_value
 from experiments.check.recognition import Recognised
 from experiments.check.tensor_names import LOSS
 from scratchnet.types import Array
@@ -146,5 +146,5 @@ def _loss(
     if prediction is None or prediction.shape != point.y.shape:
         return None
     with np.errstate(all="ignore"):
-        loss = float(loss_value(name, prediction, point.y))
+        loss = loss_value(name, prediction, point.y)
     return loss if np.isfinite(loss) else None
