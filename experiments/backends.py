@@ -18,6 +18,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from experiments.runtime.extensions import ExtensionError, load_extensions
 from experiments.runtime.exit_status import (
     ALL_WELL,
     BAD_INPUT,
@@ -48,8 +49,9 @@ def _run(options: argparse.Namespace) -> int:
 
     try:
         pair = _pair(options.sides)
+        load_extensions()
         plan = load_plan(options.plan, [*options.set, f"backend={pair.meaning}"])
-    except PlanError as error:
+    except (ExtensionError, PlanError) as error:
         for line in str(error).splitlines():
             print(f"experiments.backends: {line}", file=sys.stderr)
         return BAD_INPUT

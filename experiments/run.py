@@ -17,6 +17,7 @@ from typing import IO, TYPE_CHECKING, cast
 from experiments.runtime.arguments import named_path, positive_integer, seconds, size
 from experiments.runtime.ending import interrupted_by_signals
 from experiments.runtime.memory import MEASURABLE
+from experiments.runtime.extensions import ExtensionError, load_extensions
 from experiments.runtime.exit_status import (
     ALL_WELL,
     BAD_INPUT,
@@ -65,12 +66,13 @@ def _run(options: argparse.Namespace) -> int:
     from experiments.trials.store import Store
 
     try:
+        load_extensions()
         plan = load_plan(options.plan, options.set)
         if options.list:
             _print_plan(plan)
             return ALL_WELL
         store = Store.open(options.out or PROJECT / "results" / plan.name)
-    except (PlanError, FolderError) as error:
+    except (ExtensionError, PlanError, FolderError) as error:
         for line in str(error).splitlines():
             print(f"experiments.run: {line}", file=sys.stderr)
         return BAD_INPUT

@@ -17,6 +17,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from experiments.runtime.arguments import positive_integer
+from experiments.runtime.extensions import ExtensionError, load_extensions
 from experiments.runtime.exit_status import (
     ALL_WELL,
     BAD_INPUT,
@@ -51,9 +52,10 @@ def _fuzz(options: argparse.Namespace) -> int:
     from experiments.plan.plan import PlanError, check_backend
 
     try:
+        load_extensions()
         check_backend(options.backend)
         _check_folder(options.out)
-    except (PlanError, OSError) as error:
+    except (ExtensionError, PlanError, OSError) as error:
         print(f"experiments.fuzz: {error}", file=sys.stderr)
         return BAD_INPUT
     started = perf_counter()

@@ -13,6 +13,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from experiments.runtime.extensions import register_twins
+
 
 @contextmanager
 def swallowed_stderr() -> Iterator[None]:
@@ -64,3 +66,4 @@ def start_keras(backend: str = "tensorflow") -> None:
         raise RuntimeError(
             f"this process runs Keras on {keras.config.backend()!r}; {backend!r} needs its own"
         )
+    register_twins()
