@@ -268,12 +268,16 @@ def _facts(text: str) -> Facts | DatasetError:
         return error
 
 
+_COPIES = 3
+"""The data as they are made, their two parts, and these in the trial's dtype."""
+
+
 def _made(specification: DatasetSpecification) -> Samples:
     """Return inputs and class numbers, not divided yet."""
     settings, source = specification.parameters, DATASETS[specification.name]
     # Asked before anything is made: a machine that swaps does not answer.
     numbers = source.numbers(settings)
-    if mistake := check_memory(8 * numbers, f"{numbers:,} inputs"):
+    if mistake := check_memory(_COPIES * 8 * numbers, f"{numbers:,} inputs"):
         raise DatasetError(f"{specification}: {mistake}")
     try:
         with np.errstate(all="ignore"):

@@ -185,7 +185,9 @@ class _Reading:
         trials = []
         try:
             for change in self.changes:
-                places[change.keys[0]] = change.written
+                # With grid.epochs, it is epochs that may turn out wrong.
+                touched_by_it = change.keys[:2] if change.keys[0] == "grid" else change.keys[:1]
+                places |= dict.fromkeys(touched_by_it, change.written)
                 settings = grid.overridden(settings, change.keys, change.value)
             for single in grid.expand(settings):
                 try:
@@ -249,7 +251,7 @@ def _parse_overrides(overrides: Sequence[str]) -> list[Change]:
         try:
             changes.append(_parse_override(override))
         except PlanError as error:
-            mistakes += error.at(f"--set {override}").mistakes
+            mistakes += error.at(_written(override)).mistakes
     if mistakes:
         raise PlanError(mistakes)
     return changes
@@ -271,7 +273,18 @@ def _parse_override(override: str) -> Change:
             raise
         # A word needs no quotes on a command line.
         value = text.strip()
+    return Change(keys, _from_here(keys, value), _written(override))
+
+
+def _written(override: str) -> str:
+    """Return an override as a place; a long one is cut, so that the mistake stays in sight."""
+    return f"--set {override if len(override) <= 100 else override[:96] + ' ...'}"
+
+
+def _from_here(keys: Sequence[str], value: Any) -> Any:
+    """Let the path of a file start where the command is given, as the shell completes it."""
     if keys == ("dataset", "path") and isinstance(value, str):
-        # As the shell completes it.
-        value = os.path.abspath(value)
-    return Change(keys, value, f"--set {override}")
+        return os.path.abspath(value)
+    if keys == ("dataset",) and isinstance(value, Mapping) and isinstance(value.get("path"), str):
+        return {**value, "path": os.path.abspath(value["path"])}
+    return value

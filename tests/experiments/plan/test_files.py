@@ -345,8 +345,10 @@ def test_a_path_on_the_command_line_starts_where_one_is(people, tmp_path, monkey
     (tmp_path / "plans").mkdir()
     (tmp_path / "plans" / "plan.toml").write_text(PLAN)
     monkeypatch.chdir(tmp_path)
-    plan = load_plan(Path("plans/plan.toml"), ["dataset.path=others.csv"])
-    assert plan.trials[0].dataset.parameters["path"] == str(tmp_path / "others.csv")
+    whole = 'dataset={ name = "file", path = "others.csv", target = "kind" }'
+    for override in ("dataset.path=others.csv", whole):
+        plan = load_plan(Path("plans/plan.toml"), [override])
+        assert plan.trials[0].dataset.parameters["path"] == str(tmp_path / "others.csv")
 
 
 def test_a_mistake_in_a_plans_file_is_told_in_its_place(people, tmp_path):

@@ -259,6 +259,8 @@ def test_a_folder_is_no_plan(tmp_path):
         ("dtype=float16", "dtype = 'float16'; expected one of float32, float64"),
         ("architecture.backend=jax", "architecture: backend = 'jax'; expected backend beside"),
         ("epochs=many", "epochs = 'many'"),
+        ("grid.epochs=3", "grid: epochs = 3; expected a list of values"),
+        ("grid.optimizer.rate=[3]", "unknown key 'rate'"),
     ],
 )
 def test_a_wrong_override_is_named(override, words, write):
@@ -293,3 +295,15 @@ def test_a_network_larger_than_the_memory_is_refused(write):
     path = write(PLAN.replace("units = [2, 3, 1]", "units = [2, 4_000_000, 4_000_000, 1]"))
     with pytest.raises(PlanError, match=r"trials\[0\] .moons.: architecture: 16,000,0.* GiB of memory"):
         load_plan(path)
+
+
+@pytest.mark.parametrize("value", ["9" * 5000, "[" * 3000 + "]" * 3000, "x" * 5000, "\x1b[31m"])
+def test_a_monstrous_override_is_told_in_short(value, write):
+    path = write(PLAN)
+    with pytest.raises(PlanError) as caught:
+        load_plan(path, [f"epochs={value}"])
+    message = str(caught.value)
+    assert message.startswith(f"{path}: --set epochs=")
+    assert "expected" in message or "nested deeper" in message
+    assert message.isprintable()
+    assert len(message) < len(str(path)) + 500
