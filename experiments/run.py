@@ -8,14 +8,15 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from experiments.runtime.arguments import named_path, positive_integer, seconds, size
 from experiments.runtime.ending import interrupted_by_signals
+from experiments.runtime.files import whole_file
 from experiments.runtime.memory import MEASURABLE
 from experiments.runtime.extensions import ExtensionError, load_extensions
 from experiments.runtime.exit_status import (
@@ -24,12 +25,10 @@ from experiments.runtime.exit_status import (
     CRASHED,
     DIVERGENT,
     INTERRUPTED,
-    LenientStream,
     unless_interrupted,
 )
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
     from rich.table import Table
 
     from experiments.plan.plan import Plan, Trial
@@ -54,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     limited = options.trial_timeout is not None or options.trial_memory is not None
     if options.in_process and (limited or options.jobs > 1):
         parser.error("--in-process: one trial at a time, and nothing could end it at a limit")
+    if options.junit is not None and not options.junit.parent.is_dir():
+        parser.error(f"--junit: {options.junit.parent}: no such folder")
     if options.trial_memory is not None and not MEASURABLE:
         parser.error("--trial-memory: this system does not tell what a process holds; Linux does")
     return unless_interrupted(lambda: _run(options))
@@ -127,22 +128,54 @@ def _work(plan: Plan, store: Store, options: argparse.Namespace) -> int:
         return INTERRUPTED
 
     report = _write_report(store)
-    _print_table(tables)
+    status = _status(tables, failures)
+    _tell_machines(plan.name, tables, failures, status, options)
+    if not options.json:
+        _print_table(tables)
     for _, row in tables.trials.iterrows():
         if row["status"] == "not finite":
             _say(f"{row['trial']} not finite: a loss is no number from epoch {row['not_finite_epoch']}")
     for name, failure in failures.items():
         _say(f"{name} {failure.status}: {failure.reason}")
-    print(report)
+    if not options.json:
+        print(report)
     lost = _lost(tables)
     if lost:
         _say(
             f"{', '.join(lost)}: ran, and what was stored of it is gone or damaged: something else "
             f"changed {store.trials}; the same command runs it again"
         )
-    if failures or lost:
+    return status
+
+
+def _status(tables: Tables, failures: Mapping[str, Failure]) -> int:
+    if failures or _lost(tables):
         return CRASHED
     return DIVERGENT if "divergent" in set(tables.trials["verdict"]) else ALL_WELL
+
+
+def _tell_machines(
+    run: str,
+    tables: Tables,
+    failures: Mapping[str, Failure],
+    status: int,
+    options: argparse.Namespace,
+) -> None:
+    """Write what was asked for besides: JSON, JUnit's XML, GitHub's summary."""
+    from experiments.report.ci import as_json, as_junit, as_markdown
+
+    if options.junit is not None:
+        with whole_file(options.junit) as temporary:
+            temporary.write_text(as_junit(run, tables, failures), encoding="utf-8")
+    if options.github:
+        summary = as_markdown(run, tables, failures)
+        if path := os.environ.get("GITHUB_STEP_SUMMARY"):
+            with open(path, "a", encoding="utf-8") as file:
+                file.write(summary)
+        else:
+            print(summary)
+    if options.json:
+        print(as_json(run, tables, failures, status))
 
 
 def _executor(options: argparse.Namespace) -> Executor:
@@ -207,6 +240,22 @@ def _parser() -> argparse.ArgumentParser:
         "--fresh", action="store_true", help="run every trial, also those already finished"
     )
     parser.add_argument(
+        "--json",
+        action="store_true",
+        help="print the outcome as JSON and nothing else on standard output",
+    )
+    parser.add_argument(
+        "--junit",
+        type=named_path,
+        metavar="FILE.xml",
+        help="write the outcome as JUnit's XML, a test case per trial",
+    )
+    parser.add_argument(
+        "--github",
+        action="store_true",
+        help="add a summary in Markdown to the file that GITHUB_STEP_SUMMARY names, or print it",
+    )
+    parser.add_argument(
         "--retry-failed",
         action="store_true",
         help="run the trials again that crashed or passed a limit; otherwise they stay as they are",
@@ -246,6 +295,7 @@ def _say_what_is_replaced(plan: Plan, store: Store) -> None:
 
 def _run_trials(plan: Plan, store: Store, options: argparse.Namespace) -> bool:
     """Run what is not finished yet, with a progress bar; return whether it was interrupted."""
+    from experiments.runtime.progress import progress
     from experiments.trials.execution import execute
 
     store.write_text("plan.toml", plan.to_toml())
@@ -260,18 +310,17 @@ def _run_trials(plan: Plan, store: Store, options: argparse.Namespace) -> bool:
         if left and not options.retry_failed:
             _say(f"failed before, and not run again without --retry-failed: {left} trials")
     store.prepare(*pending)
-    with _progress() as progress:
-        finished = len(distinct) - len(pending)
-        bar = progress.add_task("", total=len(distinct), completed=finished)
+    finished = len(distinct) - len(pending)
+    with progress(len(distinct), finished) as shown:
 
         def on_progress(trial: Trial, doing: str, done: float) -> None:
-            progress.update(bar, completed=finished + done, description=f"{trial.name}: {doing}")
+            shown.update(finished + done, f"{trial.name}: {doing}")
 
         def on_done(trial: Trial, well: bool) -> None:
             nonlocal finished
             finished += 1
             word = "finished" if well else "failed"
-            progress.update(bar, completed=finished, description=f"{trial.name}: {word}")
+            shown.update(finished, f"{trial.name}: {word}")
 
         try:
             execute(pending, store, _executor(options), on_done=on_done, on_progress=on_progress)
@@ -289,27 +338,6 @@ def _put_aside(trials: Iterable[tuple[Trial, str]], store: Store) -> None:
                 f"{store.put_aside(trial)}, and the trial runs again",
                 file=sys.stderr,
             )
-
-
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    """Show a progress bar on standard error, also while TensorFlow's chatter is kept from it."""
-    import os
-
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    with os.fdopen(os.dup(2), "w") as stream:
-        # A terminal that is gone ends no run.
-        terminal = cast("IO[str]", LenientStream(stream))
-        columns = (
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.description}"),
-        )
-        with Progress(*columns, console=Console(file=terminal)) as progress:
-            yield progress
 
 
 def _gather(plan: Plan, store: Store) -> tuple[Mapping[str, TrialResult], dict[str, Failure]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,6 +37,11 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="FILE.html",
         help="where the page goes (default: compare-<RUN_A's name>.html in RUN_B)",
+    )
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="print the changes as JSON and nothing else on standard output",
     )
     return parser
 
@@ -72,12 +78,48 @@ def _compare(options: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return BAD_INPUT
-    _show(comparison)
-    print(page)
-    if all(trial.is_unknown for trial in comparison.trials):
+    unknown = all(trial.is_unknown for trial in comparison.trials)
+    status = BAD_INPUT if unknown else REGRESSED if comparison.regressions else ALL_WELL
+    if options.json:
+        print(_as_json(comparison, status))
+    else:
+        _show(comparison)
+        print(page)
+    if unknown:
         print("experiments.compare: nothing could be compared, see above", file=sys.stderr)
-        return BAD_INPUT
-    return REGRESSED if comparison.regressions else ALL_WELL
+    return status
+
+
+def _as_json(comparison: RunComparison, status: int) -> str:
+    """Return what changed as JSON: by trial, the kind of change of each aspect, and in words."""
+    trials = [
+        {
+            "trial": trial.name,
+            "kind": trial.kind,
+            **{
+                aspect: {"kind": change.kind, "before": change.before, "after": change.after}
+                for aspect, change in (
+                    ("parity", trial.parity),
+                    ("accuracy", trial.accuracy),
+                    ("time", trial.time),
+                )
+            },
+            "settings": trial.settings,
+            "sentences": trial.sentences,
+        }
+        for trial in comparison.trials
+    ]
+    return json.dumps(
+        {
+            "before": str(comparison.before.folder),
+            "after": str(comparison.after.folder),
+            "exit_status": status,
+            "trials": trials,
+            "only_before": comparison.only_before,
+            "only_after": comparison.only_after,
+        },
+        indent=1,
+    )
 
 
 def _show(comparison: RunComparison) -> None:

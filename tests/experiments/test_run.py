@@ -9,6 +9,7 @@ import sys
 import time
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -159,6 +160,18 @@ def test_the_list_of_trials_runs_none(small_plan, tmp_path, capsys):
     listed = capsys.readouterr().out
     assert "2-5-3 tanh, softmax" in listed
     assert not (tmp_path / "none").exists()
+
+
+def test_other_programs_read_the_outcome(stubbed, small_plan, tmp_path, capsys, monkeypatch):
+    stubbed(lambda result: result)
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
+    arguments = [str(small_plan), "--out", str(tmp_path / "run"), "--in-process"]
+    wanted = ["--json", "--github", "--junit", str(tmp_path / "junit.xml")]
+    assert run.main([*arguments, *wanted]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["exit_status"], len(found["trials"])) == (0, 3)
+    assert 'tests="3"' in (tmp_path / "junit.xml").read_text()
+    assert "3 of 3 trials equal Keras" in (tmp_path / "summary.md").read_text()
 
 
 def test_what_failed_runs_again_only_if_asked_to(stubbed, small_plan, tmp_path, capsys):
@@ -376,6 +389,7 @@ def test_bad_input_is_one_line_and_status_2(arguments, words, small_plan, capsys
         ["--trial-timeout", "soon"],
         ["--trial-memory", "much"],
         ["--in-process", "--trial-timeout", "9s"],
+        ["--junit", "/nowhere/junit.xml"],
     ],
 )
 def test_a_wrong_option_gives_status_2(arguments):
@@ -394,3 +408,31 @@ def test_the_default_plan_is_found_from_anywhere(tmp_path):
         check=True,
     )
     assert "notebook-float32" in done.stdout
+
+
+def finished_in(out):
+    return len(list(out.glob("trials/*/result.json")))
+
+
+@pytest.mark.parametrize("kills", [5, pytest.param(50, marks=pytest.mark.slow)])
+def test_runs_that_are_killed_leave_the_same_tables(kills, resumed, small_plan, tmp_path):
+    """Killed at moments by chance; the tables are those of a run that nobody killed."""
+    random = np.random.default_rng(kills)
+    out, killed = tmp_path / "run", 0
+    command = [*COMMAND, str(small_plan), "--out", str(out), *TWO_JOBS]
+    while killed < kills:
+        if finished_in(out) == 3:
+            shutil.rmtree(out)
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        while not (out / "plan.toml").exists() and process.poll() is None:
+            time.sleep(0.01)
+        time.sleep(float(random.uniform(0, 12)))
+        process.kill()
+        process.communicate(timeout=60)
+        killed += process.returncode == -signal.SIGKILL
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert "damaged" not in done.stderr
+    for name in ("epochs.csv", "parity.csv"):
+        assert (out / name).read_bytes() == (resumed[1] / name).read_bytes()
+    assert not [path for path in out.rglob(".*") if path.is_file()]

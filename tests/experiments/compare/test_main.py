@@ -253,3 +253,12 @@ def test_bad_input_is_one_line_and_status_2(tmp_path, capsys, arguments, words):
     assert captured.out == ""
     assert len(captured.err.splitlines()) == 1
     assert words in captured.err
+
+
+def test_json_says_what_the_table_says(tmp_path, capsys):
+    old, new = write(tmp_path / "old"), write(tmp_path / "new", accuracy=0.5)
+    assert compare.main([str(old), str(new), "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert found["exit_status"] == 1
+    assert [trial["trial"] for trial in found["trials"]] == ["a", "b", "c"]
+    assert found["trials"][0]["accuracy"] == {"kind": "worse", "before": "0.900", "after": "0.500"}
