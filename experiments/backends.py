@@ -18,7 +18,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.runtime.extensions import ExtensionError, load_extensions
 from experiments.runtime.exit_status import (
     ALL_WELL,
     BAD_INPUT,
@@ -26,6 +25,7 @@ from experiments.runtime.exit_status import (
     DIVERGENT,
     unless_interrupted,
 )
+from experiments.runtime.extensions import ExtensionError, load_extensions
 
 if TYPE_CHECKING:
     from experiments.parity.pair import Pair, PairJudgement

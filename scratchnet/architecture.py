@@ -126,10 +126,7 @@ class Architecture:
     def readers(self, name: str) -> list[str]:
         """Return the names of the layers that read a layer's outputs, once for each time."""
         return [
-            layer.name
-            for layer in self.layers
-            for source in self.sources(layer)
-            if source == name
+            layer.name for layer in self.layers for source in self.sources(layer) if source == name
         ]
 
     def input_shapes(self, layer: Layer) -> tuple[tuple[int, ...], ...]:
@@ -338,7 +335,9 @@ def _checked_shape(shape: object) -> tuple[int, ...]:
         or not shape
         or any(isinstance(n, bool) or not isinstance(n, int) or n < 1 for n in shape)
     ):
-        raise ArchitectureError(f"input_shape = {shape!r}; expected positive integers, as [2] or [28, 28, 1]")
+        raise ArchitectureError(
+            f"input_shape = {shape!r}; expected positive integers, as [2] or [28, 28, 1]"
+        )
     return tuple(shape)
 
 

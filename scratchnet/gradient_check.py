@@ -26,8 +26,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from scratchnet.losses import EPSILON
 from scratchnet.batch_plan import BatchPlan
+from scratchnet.losses import EPSILON
 from scratchnet.network import Network
 
 Array = NDArray[np.float64]
@@ -182,9 +182,7 @@ def gradient_check(
     True
     """
     constants = min(network.constants, np.dtype(np.float64), key=lambda dtype: dtype.itemsize)
-    copy = Network(
-        network.architecture, seed=network.seed, dtype=np.float64, constants=constants
-    )
+    copy = Network(network.architecture, seed=network.seed, dtype=np.float64, constants=constants)
     copy.set_weights(network.weights)
     loss, own = copy.loss_and_gradients(x, y)
     if not np.isfinite(loss):

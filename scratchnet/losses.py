@@ -22,7 +22,13 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from scratchnet.conventions import CONVENTIONS, Conventions
-from scratchnet.errors import ArchitectureError, check_boolean, check_choice, check_keys, check_share
+from scratchnet.errors import (
+    ArchitectureError,
+    check_boolean,
+    check_choice,
+    check_keys,
+    check_share,
+)
 from scratchnet.tape import Tape
 from scratchnet.types import Array
 

@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from scratchnet.architecture import INPUT, Architecture
+from scratchnet.batch_plan import BatchPlan
 from scratchnet.checks import as_numbers, check_whole_number
 from scratchnet.initializers import INITIALIZERS, Initializer
 from scratchnet.layers import Weight
 from scratchnet.optimizers import OptimizerState
 from scratchnet.parameters import Parameters
-from scratchnet.batch_plan import BatchPlan
 from scratchnet.types import Array
 
 PLANS = 8

@@ -15,9 +15,7 @@ from scratchnet.architecture import Architecture
 from scratchnet.types import Array
 
 
-def draw_noise(
-    architecture: Architecture, seed: int, step: int, samples: int
-) -> dict[str, Array]:
+def draw_noise(architecture: Architecture, seed: int, step: int, samples: int) -> dict[str, Array]:
     """Draw the noise of one training step.
 
     Parameters

@@ -5,13 +5,13 @@ import copy
 import numpy as np
 import pytest
 
+from experiments.parity.envelope import envelope, judge_free, perturbed_histories
 from experiments.parity.exact.formulas import BACKWARD, FORWARD, LAYER, LOSS, REGULARIZER, UPDATE
 from experiments.parity.exact.formulas.examples import (
     ACTIVATION_EXAMPLES,
     LAYER_EXAMPLES,
     LOSS_EXAMPLES,
 )
-from experiments.parity.envelope import envelope, judge_free, perturbed_histories
 from experiments.parity.exact.reference import reference_prediction, reference_step
 from experiments.parity.step import TwinStep
 from experiments.parity.trace import Snapshot
@@ -19,8 +19,8 @@ from experiments.parity.verdict import judge_network
 from keras_baseline.model import LOSS_TWINS, build
 from keras_baseline.regularizers import REGULARIZER_TWINS
 from keras_baseline.tracing import KerasStep
-from keras_baseline.twins import TWINS
 from keras_baseline.training import train
+from keras_baseline.twins import TWINS
 from keras_baseline.weights import get_weights, set_weights
 from scratchnet import SGD, Architecture, BatchOrder, Network, OptimizerState, fit, gradient_check
 from scratchnet.activations import ACTIVATIONS
@@ -71,8 +71,11 @@ def test_a_step_equals_that_of_keras(example, dtype):
     assert judged.first_divergence is None, judged.first_divergence
     assert not [row for row in judged.rows if row.verdict not in ("identical", "rounding")]
     # Every named tensor of ours, of the twin and of the reference is compared.
-    compared = {row.tensor if row.layer == "loss" else f"{row.layer}/{row.tensor}"
-                for row in judged.rows if row.mode == "step"}
+    compared = {
+        row.tensor if row.layer == "loss" else f"{row.layer}/{row.tensor}"
+        for row in judged.rows
+        if row.mode == "step"
+    }
     compared = {name.removeprefix("loss/") for name in compared}
     assert compared >= step.twin.tensors.keys()
     ours = network.trace_step(step.snapshot.x, step.snapshot.y, None, step.snapshot.noise)

@@ -18,7 +18,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.runtime.exit_status import ALL_WELL, BAD_INPUT, CRASHED, DIVERGENT, unless_interrupted
+from experiments.runtime.exit_status import (
+    ALL_WELL,
+    BAD_INPUT,
+    CRASHED,
+    DIVERGENT,
+    unless_interrupted,
+)
 
 if TYPE_CHECKING:
     from experiments.check.examination import Examination

@@ -363,7 +363,10 @@ def _refused(observations: list[Observation], file: str) -> dict[str, str]:
         if observation.group == "hard" or observation.dtype != "float64":
             continue
         architecture = observation.case.architecture
-        words = {architecture.loss.name, *(layer.activation for layer in dense_layers(architecture))}
+        words = {
+            architecture.loss.name,
+            *(layer.activation for layer in dense_layers(architecture)),
+        }
         for problem in observation.problems[:1]:
             said = problem.sentence.replace(file, "")
             named = sorted(word for word in words if word in said)

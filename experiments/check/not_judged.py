@@ -87,9 +87,7 @@ def unrecognised(findings: Findings, source: Source) -> NotJudged:
         )
     code, next_step = _cure_of_import(stopped, source)
     recognised = "" if stopped.code == "exited" else f"; by then: {findings.not_recognised}"
-    return NotJudged(
-        code, f"{stopped.sentence}{recognised}", next_step, source.contents, NEEDED
-    )
+    return NotJudged(code, f"{stopped.sentence}{recognised}", next_step, source.contents, NEEDED)
 
 
 def _cure_of_import(problem: Problem, source: Source) -> tuple[str, str]:

@@ -250,7 +250,9 @@ def _activations(seen: Sequence[Seen], words: set[str]) -> list[_Forward]:
         shown = [n for n in labelled if n.endswith(RETURNED)]
         linear = [f for f in found if any(_everywhere(seen, n, _of(seen, f)) for n in shown)]
         if known != "linear" and shown and not linear:
-            guess = [_Forward((*f.activations[:-1], known), shown[-1], matches=False) for f in found]
+            guess = [
+                _Forward((*f.activations[:-1], known), shown[-1], matches=False) for f in found
+            ]
             return [*guess, *found] if known != "linear" else found
     if found:
         nonlinear = [f for f in found if f.activations[-1] != "linear"]
@@ -574,9 +576,7 @@ def _agreed(
     return (1.0, 0.0, {}) if best is None else best[1:]
 
 
-def _probable_source(
-    seen: Sequence[Seen], tensor: Tensor, agreed: dict[Tensor, str]
-) -> str:
+def _probable_source(seen: Sequence[Seen], tensor: Tensor, agreed: dict[Tensor, str]) -> str:
     """Return where a gradient is that is not the expected one."""
     delta = changed(seen[0], tensor)
     moved = delta is not None and bool(np.any(delta))
@@ -662,11 +662,11 @@ _NO_LOSS = re.compile(r"deriv|grad|prime|back|delta|accura|diff", re.IGNORECASE)
 
 def _with_loss(seen: Sequence[Seen], reading: Reading) -> Reading:
     """Find the number that is the loss but for a factor and a penalty, if there is one."""
-    scalars = [n for n, a in seen[0].named.items() if a.size == 1 and all(n in s.named for s in seen)]
-    values = [expected(s.start, reading.activations, reading.loss).loss for s in seen]
-    squares = [
-        sum(float(np.sum(layer.kernel**2)) for layer in s.start.weights) for s in seen
+    scalars = [
+        n for n, a in seen[0].named.items() if a.size == 1 and all(n in s.named for s in seen)
     ]
+    values = [expected(s.start, reading.activations, reading.loss).loss for s in seen]
+    squares = [sum(float(np.sum(layer.kernel**2)) for layer in s.start.weights) for s in seen]
     found = []
     for name in scalars:
         if _NO_LOSS.search(name.rpartition(".")[2]):

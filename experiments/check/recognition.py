@@ -300,4 +300,3 @@ def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise MessageError("no text where there should be one")
     return "".join(c if c.isprintable() else " " for c in value[:1000])
-

@@ -151,5 +151,3 @@ def _in_longdouble(report: Report, verdicts: list[tuple[CaseVerdict, TensorVerdi
             distance = float(abs(ours - right).max(initial=0))
             largest = max(largest or 0.0, distance / tensor.scale)
     return _number(largest)
-
-

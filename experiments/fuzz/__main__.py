@@ -17,7 +17,6 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from experiments.runtime.arguments import positive_integer
-from experiments.runtime.extensions import ExtensionError, load_extensions
 from experiments.runtime.exit_status import (
     ALL_WELL,
     BAD_INPUT,
@@ -25,6 +24,7 @@ from experiments.runtime.exit_status import (
     DIVERGENT,
     unless_interrupted,
 )
+from experiments.runtime.extensions import ExtensionError, load_extensions
 
 if TYPE_CHECKING:
     from experiments.fuzz.results import CaseResult, Findings

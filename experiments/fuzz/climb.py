@@ -38,7 +38,9 @@ def climb(
     seed
         Of the changes.
     """
-    if len(start.trial.architecture.input_shape) > 1 or start.trial.dataset.parameters.get("tokens"):
+    if len(start.trial.architecture.input_shape) > 1 or start.trial.dataset.parameters.get(
+        "tokens"
+    ):
         return start  # its inputs are no list of numbers that may be anything
     random = np.random.default_rng(seed)
     best = judge(replace(written_out(start.trial), epochs=1))

@@ -6,8 +6,8 @@ An implementation is ``scratchnet``, or Keras on a backend: ``tensorflow``, ``ja
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -125,7 +125,9 @@ def judge_pair(
     for name in (pair.first, pair.second):
         backend = pair.meaning if name == SCRATCHNET else name
         values = values_of(traces[name])
-        own[name] = judge_values("layer", taken(backend, name), values, Sides(name, name), complete=True)
+        own[name] = judge_values(
+            "layer", taken(backend, name), values, Sides(name, name), complete=True
+        )
     second = taken(pair.meaning, pair.second)
     trace = replace(second.twin, tensors=without_bypassed(second.twin.tensors))
     step = judge_values(

@@ -302,9 +302,7 @@ def judge_network(
     with np.errstate(all="ignore"):
         # The whole step first: the other leaves the twin's values in the network's buffers.
         restore(network, state, step.snapshot)
-        whole = network.trace_step(
-            step.snapshot.x, step.snapshot.y, state, step.snapshot.noise
-        )
+        whole = network.trace_step(step.snapshot.x, step.snapshot.y, state, step.snapshot.noise)
         local = local_trace(network, step.snapshot, step.twin, state)
         layer = judge_values("layer", step, values_of(local), complete=True)
         judged = judge_values("step", step, values_of(whole), complete=True)

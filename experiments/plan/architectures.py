@@ -29,9 +29,7 @@ def architecture_kind() -> Kind:
     short = Table(
         (
             Field("units", sizes, "Number of inputs, then units of each layer."),
-            Field(
-                "activation", dense["activation"].kind, "Of the hidden layers.", default="relu"
-            ),
+            Field("activation", dense["activation"].kind, "Of the hidden layers.", default="relu"),
             Field("last_activation", dense["activation"].kind, "Of the last layer."),
             Field("loss", full["loss"].kind, "What is minimised."),
             *(dense[name] for name in _INITIALIZERS),

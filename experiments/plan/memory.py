@@ -39,9 +39,7 @@ def weight_count(architecture: Architecture) -> int:
     return sum(math.prod(shape) for shape in architecture.weight_shapes().values())
 
 
-def training_bytes(
-    architecture: Architecture, optimizer: Optimizer, dtype: str, batch: int
-) -> int:
+def training_bytes(architecture: Architecture, optimizer: Optimizer, dtype: str, batch: int) -> int:
     """Return the least that a training takes on both sides.
 
     Weights, their gradients and the optimizer's slots; and for each sample of a batch what every

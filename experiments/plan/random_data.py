@@ -12,6 +12,7 @@ from scratchnet.types import Array
 
 LABELS = ("random", "last")
 
+
 def random_data(
     *,
     n_samples: Annotated[int, Integer(1)] = 100,

@@ -138,7 +138,9 @@ def _default(field: Field) -> str:
 
 def _table(titles: list[str], rows: Iterator[list[str]]) -> str:
     lines = [titles, ["---"] * len(titles), *rows]
-    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+    return "\n".join(
+        f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines
+    )
 
 
 def updated_guide(text: str) -> str:

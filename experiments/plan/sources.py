@@ -6,8 +6,8 @@ spirals, and data without meaning are ours. Nothing is downloaded.
 
 from __future__ import annotations
 
-import math
 import inspect
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field

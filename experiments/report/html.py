@@ -29,8 +29,8 @@ from experiments.report.trial_section import (
     templates,
     write_rerun_plan,
 )
-from experiments.runtime.files import whole_file
 from experiments.runtime.beside import beside
+from experiments.runtime.files import whole_file
 from experiments.trials.own_files import OwnFiles
 from experiments.trials.run_folder import Missing, StoredRun
 from experiments.trials.tables import VERDICTS

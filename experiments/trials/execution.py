@@ -130,8 +130,9 @@ class InWorkers:
                     try:
                         yield waiting[future], future.result()
                     except WorkerLostError as error:
-                        yield waiting[future], Failure(
-                            "crashed", f"{error}; a first try was lost too"
+                        yield (
+                            waiting[future],
+                            Failure("crashed", f"{error}; a first try was lost too"),
                         )
                     except TimeLimitError as error:
                         yield waiting[future], Failure("timed out", str(error))

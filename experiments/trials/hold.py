@@ -17,6 +17,7 @@ from experiments.trials.own_files import FolderError, OwnFiles
 
 NAME = "run-lock.txt"
 
+
 class HeldError(FolderError):
     """Another start works in the folder."""
 

@@ -295,7 +295,7 @@ def _foreign(folder: Path) -> Iterator[str]:
             inner = next(entry.iterdir(), None)
             if inner is None:
                 continue
-            entry = inner  # noqa: PLW2901
+            entry = inner
         yield entry.relative_to(folder).as_posix()
 
 
@@ -337,7 +337,7 @@ def _resolved_trials(folder: Path) -> list[str] | None:
         names = [trial["name"] for trial in trials]
         resolved = (
             {"name", "description", "trials"} == set(table)
-            and all(_RESOLVED <= set(trial) for trial in trials)
+            and all(set(trial) >= _RESOLVED for trial in trials)
             and all("layers" in trial["architecture"] for trial in trials)
         )
     except (OSError, ValueError, KeyError, TypeError, RecursionError):

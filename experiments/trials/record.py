@@ -172,7 +172,7 @@ def _parsed(text: bytes) -> dict[str, Any]:
         raise DamagedError("result.json is not what was stored") from None
     if sealed and found > FORMAT:
         raise LaterFormatError(f"has format {found}; this version reads up to {FORMAT}")
-    if not (sealed or found == _UNSEALED and "checksum" not in table):
+    if not (sealed or (found == _UNSEALED and "checksum" not in table)):
         raise DamagedError("result.json is not what was stored")
     assert isinstance(table, dict)
     return table

@@ -346,7 +346,9 @@ def _check_values(path: Path, table: pd.DataFrame) -> None:
         if column in table and not np.isfinite(table[column].dropna()).all():
             raise RunError(f"{path}: column {column!r} holds an infinite number")
     if "seconds" in table and not (table["seconds"].dropna() > 0).all():
-        raise RunError(f"{path}: column 'seconds' holds {table['seconds'].min()}; expected more than 0")
+        raise RunError(
+            f"{path}: column 'seconds' holds {table['seconds'].min()}; expected more than 0"
+        )
 
 
 def _result(trial: Trial, tables: Mapping[str, pd.DataFrame]) -> TrialResult:

@@ -214,9 +214,7 @@ class Store:
         FolderError
             If somebody else's file is in the way.
         """
-        names = [
-            self._name(trial, name) for trial in trials for name in (_TABLE, _ARRAYS, _CRASH)
-        ]
+        names = [self._name(trial, name) for trial in trials for name in (_TABLE, _ARRAYS, _CRASH)]
         self.own_files.claim(*names)
         self.own_files.clear(*names)
 

@@ -32,7 +32,7 @@ LAYERS: dict[str, type[Layer]] = {
         Add,
         AveragePooling1D,
         AveragePooling2D,
-            BatchNormalization,
+        BatchNormalization,
         Conv1D,
         Conv2D,
         Conv3D,
@@ -49,7 +49,7 @@ LAYERS: dict[str, type[Layer]] = {
         LSTM,
         MaxPooling1D,
         MaxPooling2D,
-        )
+    )
 }
 
 __all__ = [

@@ -57,7 +57,9 @@ class Embedding(Layer):
 
     def weights(self, *shapes: tuple[int, ...]) -> dict[str, Weight]:  # noqa: ARG002
         """Return the table, ``(input_dim, output_dim)``."""
-        return {"embeddings": Weight((self.input_dim, self.output_dim), self.embeddings_initializer)}
+        return {
+            "embeddings": Weight((self.input_dim, self.output_dim), self.embeddings_initializer)
+        }
 
     def check_values(self, values: Array) -> None:
         """Require whole numbers from 0 to below `input_dim`."""

@@ -240,7 +240,9 @@ def mixed_run(tmp_path_factory):
         crashes=[
             (
                 crashed,
-                Failure("crashed", "ValueError: no <room>", "Traceback (most recent call last): ..."),
+                Failure(
+                    "crashed", "ValueError: no <room>", "Traceback (most recent call last): ..."
+                ),
             )
         ],
     )

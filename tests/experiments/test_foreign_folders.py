@@ -142,9 +142,7 @@ def spoil_and_ask(published, tmp_path, capsys, share):
     return tried
 
 
-def test_a_folder_from_somebody_else_is_answered_in_a_line_or_a_page(
-    published, tmp_path, capsys
-):
+def test_a_folder_from_somebody_else_is_answered_in_a_line_or_a_page(published, tmp_path, capsys):
     assert spoil_and_ask(published, tmp_path, capsys, lambda i: i % 40 == 0) > 10
 
 

@@ -216,8 +216,14 @@ def test_a_learning_rate_that_changes_is_that_of_a_new_optimizer(make_batch):
     x, y = make_batch(BINARY, 8, "float32")
     network, plain = (Network(BINARY, seed=0) for _ in range(2))
     state = OptimizerState(SGD(0.5), network.parameters)
-    fit(network, x, y, optimizer=state, epochs=2,
-        on_epoch_end=lambda epoch, history: state.set_learning_rate(0.01))
+    fit(
+        network,
+        x,
+        y,
+        optimizer=state,
+        epochs=2,
+        on_epoch_end=lambda epoch, history: state.set_learning_rate(0.01),
+    )
     for rate in (0.5, 0.01):
         plain.train_step(x, y, OptimizerState(SGD(rate), plain.parameters))
     for name, value in plain.weights.items():

@@ -108,7 +108,7 @@ def find(observations: Sequence[Observation], found: Recognised) -> Convention:
 def _with_own_loss(
     loss: Factor,
     penalty: Factor,
-    biases: bool,  # noqa: FBT001
+    biases: bool,
     gradient: Factor | None,
     decay: Factor | None,
     found: Recognised,
@@ -119,9 +119,7 @@ def _with_own_loss(
     if loss.k < 0:
         # What is climbed is descended with the other sign, as a likelihood.
         loss, climbs = replace(loss, k=-loss.k), loss
-        return replace(
-            _with_own_loss(loss, penalty, biases, gradient, decay, found), loss=climbs
-        )
+        return replace(_with_own_loss(loss, penalty, biases, gradient, decay, found), loss=climbs)
     unknown_rate = reading.from_state and not found.way.rate_known
     if gradient is not None and (unknown_rate or reading.free_factor):
         # A rate that is not ours to know stands before all gradients alike.
@@ -158,9 +156,7 @@ def find_given(observations: Sequence[Observation]) -> Convention | None:
     return Convention(factor, factor, penalty, shrink, biases)
 
 
-def _facts(
-    observation: Observation, reading: Reading
-) -> tuple[Observation, float, float] | None:
+def _facts(observation: Observation, reading: Reading) -> tuple[Observation, float, float] | None:
     """Return how many times Keras's a gradient is, and how many times the kernel is in it."""
     names = [layer.name for layer in dense_layers(observation.case.architecture)]
     for layer, kind in sorted(reading.agreed, key=lambda t: (t[1] != "kernel", -t[0])):
@@ -288,9 +284,7 @@ def in_keras_terms(observation: Observation, convention: Convention) -> Observat
     return replace(observation, tensors=tensors)
 
 
-def _loss_in_keras_terms(
-    values: Array, convention: Convention, observation: Observation
-) -> Array:
+def _loss_in_keras_terms(values: Array, convention: Convention, observation: Observation) -> Array:
     assert convention.loss is not None
     case = observation.case
     exact = values.astype(np.longdouble)

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from experiments.check.judging.noise import CaseVerdict, TensorVerdict, explained
-from experiments.check.tensor_names import ACCURACY, LOSS
 from experiments.check.judging.observed import in_step, observed_step
+from experiments.check.tensor_names import ACCURACY, LOSS
 from experiments.parity.mistakes.fitting import fitted_epsilon, with_epsilon
 from scratchnet.losses import EPSILON
 
@@ -67,7 +67,9 @@ def _guarded(
         first = tensors[0]
         if first.key.partition("|")[0] == "1":
             continue
-        guards = [(fitted_epsilon(seen, in_step(first.name), both=both), both) for both in (True, False)]
+        guards = [
+            (fitted_epsilon(seen, in_step(first.name), both=both), both) for both in (True, False)
+        ]
         epsilon, both = next((g for g in guards if g[0] is not None), (None, True))
         if epsilon is None or epsilon > LARGEST_GUARD:
             continue

@@ -144,7 +144,9 @@ def second_step(verdict: CaseVerdict, first: TensorVerdict) -> Diagnosis | None:
         # What a velocity adds is a share of the step before.
         ours = verdict.observation.tensors[first.key][0]
         right = verdict.references["1"][name]
-        step_before = verdict.observation.case.learning_rate * before[name.replace("_updated", "_gradient")]
+        step_before = (
+            verdict.observation.case.learning_rate * before[name.replace("_updated", "_gradient")]
+        )
         number = ratio(right - ours, step_before)
         if number is not None and explained(verdict, first, right - number * step_before):
             return Diagnosis(

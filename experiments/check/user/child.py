@@ -35,8 +35,8 @@ from experiments.check.user.recorder import (
     user_line,
 )
 from experiments.check.user.seal import Seal
-from experiments.check.user.shield import ancestors, give_up_signals_to
 from experiments.check.user.seen import Seen
+from experiments.check.user.shield import ancestors, give_up_signals_to
 from experiments.check.user.task import Task
 from experiments.check.user.ways import Way, deeper, expressions, moves, ways
 
@@ -174,9 +174,7 @@ class Answers:
             "library_seconds": self._alarm.libraries,
         }
 
-    def _next_way(
-        self, question: dict[str, Any]
-    ) -> tuple[dict[str, Any], dict[str, Array]]:
+    def _next_way(self, question: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Array]]:
         """Return the next way to take a step, with what it shows, or none."""
         self._alarm.start(question["seconds"])
         try:

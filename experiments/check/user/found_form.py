@@ -67,9 +67,7 @@ class FoundForm:
         if self._prediction:
             array = _laid(seen.named.get(self._prediction), task.y.shape)
             if array is not None:
-                recorder.put(
-                    f"{names[-1]}/activation", array, task.y.shape, where=self._prediction
-                )
+                recorder.put(f"{names[-1]}/activation", array, task.y.shape, where=self._prediction)
         if self._loss and self._loss in seen.named:
             value = seen.named[self._loss]
             recorder.put(LOSS, value.reshape(()) if value.size == 1 else value, (), where="loss")

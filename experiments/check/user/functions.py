@@ -11,7 +11,6 @@ import numpy as np
 
 from experiments.check.user.draws import draw
 from experiments.check.user.handles import (
-    NoStepError,
     Sizes,
     StagedHandle,
     copied,
@@ -24,7 +23,6 @@ from experiments.check.user.handles import (
 from experiments.check.user.layouts import Layout, Start
 from experiments.check.user.objects import _take_answer, places
 from experiments.check.user.roles import (
-    UnboundError,
     bind,
     does,
     parameters_of,
@@ -244,5 +242,3 @@ def _plans(functions: Mapping[str, Callable[..., Any]]) -> Iterator[tuple[str, .
     for name in whole:
         for update in [*updates[:2], None]:
             yield (name,) if update is None else (name, update)
-
-

@@ -180,9 +180,7 @@ def _as_bool(test: ast.expr) -> ast.expr:
 
 def _call(method: str, number: int, items: ast.expr) -> ast.expr:
     function = ast.Attribute(ast.Name(NAME, ast.Load()), method, ast.Load())
-    return ast.copy_location(
-        ast.Call(function, [ast.Constant(value=number), items], []), items
-    )
+    return ast.copy_location(ast.Call(function, [ast.Constant(value=number), items], []), items)
 
 
 def _statement(text: str, where: ast.stmt) -> ast.stmt:

@@ -41,7 +41,9 @@ class LayersHandle(StagedHandle):
 
     kind = "layers"
 
-    def __init__(self, dense: type, activation: type | None, files: set[str], *, last: bool) -> None:
+    def __init__(
+        self, dense: type, activation: type | None, files: set[str], *, last: bool
+    ) -> None:
         self.dense = dense
         self.activation = activation
         self.files = files

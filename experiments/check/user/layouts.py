@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from experiments.check.user.weights import Values
+
 if TYPE_CHECKING:
     from scratchnet.types import Array
 

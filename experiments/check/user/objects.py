@@ -120,9 +120,7 @@ class ObjectHandle(StagedHandle):
             _take_answer(name, answer, by_role)
         self.signatures = signatures
 
-    def _look_around(
-        self, net: Any, start: Start, layout: Layout, named: dict[str, Any]
-    ) -> None:
+    def _look_around(self, net: Any, start: Start, layout: Layout, named: dict[str, Any]) -> None:
         """Ask a copy for its prediction and its loss, which the step itself may not show."""
         first = self.plan[0]
         for name in methods_of(net):
@@ -185,7 +183,7 @@ def methods_of(net: Any) -> list[str]:
     for kind in type(net).__mro__[:-1]:
         for name, value in vars(kind).items():
             plain = name == "__call__" or not name.startswith("__")
-            if plain and inspect.isroutine(value) or isinstance(value, staticmethod):
+            if (plain and inspect.isroutine(value)) or isinstance(value, staticmethod):
                 found.setdefault(name)
     return list(found)[:_MOST_METHODS]
 
@@ -334,9 +332,9 @@ def _plans(net: Any, *, with_data: bool) -> Sequence[tuple[str, ...]]:
             continue
         takes_both = {"x", "y"} <= roles or "pairs" in roles
         backward, forward = does(name, "backward"), does(name, "forward")
-        if takes_both and (does(name, "train") or backward or does(name, "loss")):
-            whole.append((name,))
-        elif takes_both and does(name, "update"):
+        if (takes_both and (does(name, "train") or backward or does(name, "loss"))) or (
+            takes_both and does(name, "update")
+        ):
             whole.append((name,))
         if backward:
             backwards.append(name)

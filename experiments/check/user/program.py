@@ -21,8 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from experiments.check.user.hooks import NAME, LeftError, Loop, Loops, rewrite
 from experiments.check.user.clock import TimeLimitError
+from experiments.check.user.hooks import NAME, LeftError, Loop, Loops, rewrite
 from experiments.check.user.notebook import python_of
 from experiments.check.user.slots import is_array, look_up, walk
 from experiments.check.user.weights import find_chains

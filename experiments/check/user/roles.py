@@ -99,17 +99,29 @@ ROLES: tuple[tuple[str, str], ...] = (
         r"activation_out|estimate|computed|result|act_out|net_out|network_output|yout|yp|ypred|"
         r"output_layer|out_layer|final|outcome|response",
     ),
-    ("cache", r"caches?|memory|forward_cache|mem|tape|store|stored|forward_?\w*|intermediates?|"
-     r"activations?|cached?_?\w*|history|values|saved|fwd|state|tmp|hidden_outputs?|hidden"),
-    ("params", r"param(eter)?s?(_\w+)?|weights?|ws?|theta|thetas|model|network|net|nn|wb|"
-     r"weights_(and_)?biases|variables|synapses|syn|p_dict"),
+    (
+        "cache",
+        r"caches?|memory|forward_cache|mem|tape|store|stored|forward_?\w*|intermediates?|"
+        r"activations?|cached?_?\w*|history|values|saved|fwd|state|tmp|hidden_outputs?|hidden",
+    ),
+    (
+        "params",
+        r"param(eter)?s?(_\w+)?|weights?|ws?|theta|thetas|model|network|net|nn|wb|"
+        r"weights_(and_)?biases|variables|synapses|syn|p_dict",
+    ),
     ("grads", r"grad(ient)?s?(_\w+)?|d_?params?|dparams|dws?|deltas?|derivs?|nablas?|d_weights"),
-    ("gradient", r"d_?(out|outputs?|a|z|y|l|loss|values?|next|prev)|output_(gradient|grad|error|"
-     r"delta)|grad(ient)?_?(output|out|y|z|a)?|upstream\w*|dout|delta|error|err|da_?\w*|dz|accum_grad|"
-     r"dvalues|loss_grad(ient)?|out_grad|chain|dy|back|delta_next|error_signal|e|dl_\w+|g"),
-    ("activation", r"(act|activations?|activation_?(fn|func|function|type|name|f|method)|"
-     r"activation_functions?|nonlinearity|non_linearity|func|act_fn|act_func|transfer|actfn|phi|g|"
-     r"hidden_activation\w*|sigma|acts?)"),
+    (
+        "gradient",
+        r"d_?(out|outputs?|a|z|y|l|loss|values?|next|prev)|output_(gradient|grad|error|"
+        r"delta)|grad(ient)?_?(output|out|y|z|a)?|upstream\w*|dout|delta|error|err|da_?\w*|dz|accum_grad|"
+        r"dvalues|loss_grad(ient)?|out_grad|chain|dy|back|delta_next|error_signal|e|dl_\w+|g",
+    ),
+    (
+        "activation",
+        r"(act|activations?|activation_?(fn|func|function|type|name|f|method)|"
+        r"activation_functions?|nonlinearity|non_linearity|func|act_fn|act_func|transfer|actfn|phi|g|"
+        r"hidden_activation\w*|sigma|acts?)",
+    ),
 )
 """Roles, and the names of parameters that have them, in lower case; the first that fits counts."""
 

@@ -55,7 +55,9 @@ def give_up_signals_to(processes: Iterable[int]) -> None:
     packed = b"".join(struct.pack("HBBI", *instruction) for instruction in program)
     kept = ctypes.create_string_buffer(packed)
     described = ctypes.create_string_buffer(
-        struct.pack("HL" if sys.maxsize < 2**32 else "HxxxxxxQ", len(program), ctypes.addressof(kept))
+        struct.pack(
+            "HL" if sys.maxsize < 2**32 else "HxxxxxxQ", len(program), ctypes.addressof(kept)
+        )
     )
     library = ctypes.CDLL(None)
     arguments = (ctypes.c_ulong(n) for n in (1, 0, 0, 0))

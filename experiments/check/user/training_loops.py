@@ -26,10 +26,10 @@ from experiments.check.user.handles import (
 from experiments.check.user.hooks import LeftError, Loop
 from experiments.check.user.layouts import Layout, Start
 from experiments.check.user.objects import places
+from experiments.check.user.program import Program, ScriptLoop, copied_names, restore
 from experiments.check.user.roles import bind, does, parameters_of, role_among, roles_of
 from experiments.check.user.seen import Seen
 from experiments.check.user.slots import Path, is_array, is_number, put_everywhere, walk
-from experiments.check.user.program import Program, ScriptLoop, copied_names, restore
 from experiments.check.user.watching import Watch, flatten
 from experiments.check.user.weights import Chain, find_chains, put_weights
 
@@ -102,9 +102,7 @@ class ScriptHandle(Handle):
         self.script = script
         self.files = program.files
         names = script.names
-        self._chains = find_chains(
-            slot for slot in walk(names) if not _is_data_name(slot.words[0])
-        )
+        self._chains = find_chains(slot for slot in walk(names) if not _is_data_name(slot.words[0]))
         if not self._chains:
             raise NoStepError("no weights")
         self._chains = [c for c in self._chains if len(c) == len(self._chains[0])]
@@ -457,9 +455,7 @@ def _drawn(module: dict[str, Any], start: Start, layout: Layout) -> Any:
         if callable(value) and does(name, "initialize") and hasattr(value, "__code__"):
             try:
                 by_role = roles_of_sizes(start.sizes) | roles_at(start, layout)
-                positional, keywords = bind(
-                    value, by_role, None, ("inputs", "hiddens", "outputs")
-                )
+                positional, keywords = bind(value, by_role, None, ("inputs", "hiddens", "outputs"))
                 return value(*positional, **keywords)
             except Exception:
                 continue

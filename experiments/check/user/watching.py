@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from experiments.check.user.slots import is_array, is_number
+
 if TYPE_CHECKING:
     from scratchnet.types import Array
 

@@ -99,9 +99,9 @@ def handles(program: Program, only: str | None) -> Iterator[Handle]:
     yield from chained.from_iterable(ways)
 
 
-def ways(program: Program, only: str | None, tried: Iterable[Handle] | None = None) -> Iterator[
-    tuple[Way, list[Seen]]
-]:
+def ways(
+    program: Program, only: str | None, tried: Iterable[Handle] | None = None
+) -> Iterator[tuple[Way, list[Seen]]]:
     """Yield every way to take a step that runs, and what it shows.
 
     Of a network that takes several depths only the first that works is tried.

@@ -18,6 +18,7 @@ from experiments.check.user.slots import (
     look_up,
     put_everywhere,
 )
+
 if TYPE_CHECKING:
     from scratchnet.types import Array
 

@@ -202,9 +202,7 @@ def _product(x: Bounded, dz: Bounded) -> Bounded:
     return matmul(as_rows(x).T, as_rows(dz))
 
 
-def _partial_batches(
-    scene: Scene, make: Callable[[Callable[[Array], Array]], Bounded]
-) -> Mistakes:
+def _partial_batches(scene: Scene, make: Callable[[Callable[[Array], Array]], Bounded]) -> Mistakes:
     m = scene.samples
     for code, part in (
         ("last_sample_missing", slice(None, -1)),

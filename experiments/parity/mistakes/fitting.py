@@ -10,7 +10,7 @@ from experiments.parity.exact.formulas import FORWARD, Tensors
 from experiments.parity.exact.rounding import Bounded
 from experiments.parity.mistakes.loss import binary_with_epsilon
 from experiments.parity.mistakes.observed import BACKWARD, ObservedStep
-from experiments.parity.mistakes.scene import Mistake, Scene, mistake
+from experiments.parity.mistakes.scene import Mistake, Scene
 from scratchnet.types import Array
 
 _Model = Callable[[ObservedStep], Bounded]

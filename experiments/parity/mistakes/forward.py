@@ -25,9 +25,7 @@ def pre_activation(scene: Scene) -> Mistakes:
     if "bias" in scene.weights:
         yield from _biases(scene)
     yield mistake("kernel_transposed", lambda: product(scene, kernel=scene.kernel.T))
-    yield mistake(
-        "activation_for_pre_activation", lambda: FORWARD[scene.activation](scene.right)
-    )
+    yield mistake("activation_for_pre_activation", lambda: FORWARD[scene.activation](scene.right))
     yield mistake("kernel_absolute", lambda: product(scene, kernel=scene.kernel.abs()))
     yield mistake("input_through_float32", lambda: product(scene, through(scene.x, "float32")))
     yield mistake(
@@ -46,7 +44,9 @@ def _biases(scene: Scene) -> Mistakes:
     bias = scene.bias
     yield mistake("bias_missing", lambda: _product(scene, scene.x, scene.kernel))
     yield mistake("bias_subtracted", lambda: product(scene, bias=-bias))
-    yield mistake("bias_after_activation", lambda: _product(scene, scene.x, scene.kernel), ("activation",))
+    yield mistake(
+        "bias_after_activation", lambda: _product(scene, scene.x, scene.kernel), ("activation",)
+    )
     yield mistake("bias_twice", lambda: product(scene, bias=2 * bias))
     yield mistake("bias_first_only", lambda: product(scene, bias=bias.map(_first_for_all)))
     yield mistake("bias_reversed", lambda: product(scene, bias=bias.map(np.flip)))
@@ -77,9 +77,7 @@ def _first_for_all(bias: Array) -> Array:
 
 def _without_input(scene: Scene, unit: int) -> Bounded:
     keep = np.delete(np.arange(scene.kernel.shape[0]), unit)
-    return product(
-        scene, scene.x.map(lambda v: v[..., keep]), scene.kernel.map(lambda v: v[keep])
-    )
+    return product(scene, scene.x.map(lambda v: v[..., keep]), scene.kernel.map(lambda v: v[keep]))
 
 
 def _activated_again(scene: Scene) -> Bounded:

@@ -56,10 +56,15 @@ def _binary_losses(scene: Scene) -> Mistakes:
     yield mistake("targets_inverted", lambda: _binary(1 - y, p.log(), (1 - p).log()))
     for code, positive, negative in _TERMS:
         yield mistake(code, partial(_binary, y, p.log(), (1 - p).log(), positive, negative))
-    for code, sample in (("first_sample_only", slice(None, 1)), ("last_sample_only", slice(-1, None))):
+    for code, sample in (
+        ("first_sample_only", slice(None, 1)),
+        ("last_sample_only", slice(-1, None)),
+    ):
         yield mistake(code, partial(_of_samples, p, y, sample))
     for epsilon in EPSILONS:
-        yield mistake("epsilon_in_log", partial(binary_with_epsilon, p, y, epsilon, epsilon), epsilon=epsilon)
+        yield mistake(
+            "epsilon_in_log", partial(binary_with_epsilon, p, y, epsilon, epsilon), epsilon=epsilon
+        )
         yield mistake("clip_bound", partial(_clipped_at, p, y, epsilon), epsilon=epsilon)
 
 
@@ -89,9 +94,7 @@ def _binary(
     return found
 
 
-def binary_with_epsilon(
-    p: Bounded, y: Bounded, beside_p: float, beside_rest: float
-) -> Bounded:
+def binary_with_epsilon(p: Bounded, y: Bounded, beside_p: float, beside_rest: float) -> Bounded:
     """Return a binary cross-entropy with an epsilon inside each of its logarithms."""
     number = p.precision.rounded
     return _binary(y, (p + number(beside_p)).log(), ((1 - p) + number(beside_rest)).log())

@@ -358,9 +358,7 @@ def _diagnosis(step: ObservedStep, name: str, suspect: _Suspect) -> Diagnosis:
     return replace(told, sentence=f"{told.sentence} (in {where})")
 
 
-def _told(
-    step: ObservedStep, found: Mistake, place: str, *, together: bool = False
-) -> Diagnosis:
+def _told(step: ObservedStep, found: Mistake, place: str, *, together: bool = False) -> Diagnosis:
     """Put a mistake in words."""
     scene = step.scene(place)
     of_loss = scene.is_last and scene.tensor == "activation_gradient"

@@ -6,7 +6,6 @@ from experiments.parity.exact.rounding import Bounded
 from experiments.parity.mistakes.observed import ObservedStep
 from experiments.parity.mistakes.scene import Mistake, mistake
 
-
 CODES = ("transposed", "batch_mean_missing", "not_summed", "wrong_shape")
 """What a shape can tell."""
 

@@ -142,7 +142,11 @@ def test_a_wrong_field_is_named(table, words):
         ("rows", {"x": [[1.0]], "y": [0, 1]}, "x: 1 rows, y: 2 numbers; expected a class"),
         ("rows", {"x": [[1.0], [1.0, 2.0]], "y": [0, 1]}, "x[1]: 2 numbers; expected 1, as in"),
         ("rows", {"x": [[1.0], [math.nan]], "y": [0, 1]}, "x[1][0] = nan; expected a finite"),
-        ("moons", {"n_samples": 4}, "test_fraction = 0.2 of 4 samples holds out 1; expected at least 2"),
+        (
+            "moons",
+            {"n_samples": 4},
+            "test_fraction = 0.2 of 4 samples holds out 1; expected at least 2",
+        ),
     ],
 )
 def test_a_value_that_the_generator_refuses_is_reported_in_one_line(name, parameters, words):

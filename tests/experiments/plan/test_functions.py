@@ -1,6 +1,5 @@
 """Data from a function of the user's own."""
 
-import numpy as np
 import pytest
 
 from experiments.plan.datasets import DatasetError, DatasetSpecification, load
@@ -78,7 +77,10 @@ def test_what_it_returns_decides_the_key_and_not_its_name(function, tmp_path):
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("broken", r"my_data:broken: raises ZeroDivisionError: division by zero \(my_data\.py, line"),
+        (
+            "broken",
+            r"my_data:broken: raises ZeroDivisionError: division by zero \(my_data\.py, line",
+        ),
         ("one", r"returns 'ndarray'; expected \(x, y\)"),
         ("uneven", r"x has 3 samples, y has the shape \(2,\)"),
         ("ends", "raises SystemExit: enough"),

@@ -17,7 +17,10 @@ def test_an_entry_without_lists_is_one_trial():
 
 
 def test_a_grid_reaches_into_tables_by_dotted_or_by_quoted_keys():
-    for grid in ({"optimizer": {"learning_rate": [0.1, 0.2]}}, {"optimizer.learning_rate": [0.1, 0.2]}):
+    for grid in (
+        {"optimizer": {"learning_rate": [0.1, 0.2]}},
+        {"optimizer.learning_rate": [0.1, 0.2]},
+    ):
         rates = [s["optimizer"]["learning_rate"] for s in expand({**BASE, "grid": grid})]
         assert rates == [0.1, 0.2]
         assert names({**BASE, "grid": grid}) == ["a-learning_rate0.1", "a-learning_rate0.2"]
@@ -30,13 +33,21 @@ def test_a_bare_name_becomes_a_table_to_set_in():
 
 def test_a_number_in_a_path_is_that_of_a_layer():
     layers = [{"units": 4}, {"units": 1}]
-    settings = {**BASE, "architecture": {"layers": layers}, "grid": {"architecture.layers.0.units": [5, 6]}}
+    settings = {
+        **BASE,
+        "architecture": {"layers": layers},
+        "grid": {"architecture.layers.0.units": [5, 6]},
+    }
     found = [[e["units"] for e in s["architecture"]["layers"]] for s in expand(settings)]
     assert found == [[5, 1], [6, 1]]
 
 
 def test_a_list_valued_field_takes_a_list_of_lists():
-    settings = {**BASE, "architecture": {"units": [1]}, "grid": {"architecture.units": [[2, 4, 1], [2, 1]]}}
+    settings = {
+        **BASE,
+        "architecture": {"units": [1]},
+        "grid": {"architecture.units": [[2, 4, 1], [2, 1]]},
+    }
     assert names(settings) == ["a-units2-4-1", "a-units2-1"]
 
 
@@ -66,7 +77,10 @@ def test_include_keeps_the_lists_that_it_does_not_set():
 
 
 def test_include_replaces_a_table_with_a_name_and_changes_any_other():
-    settings = {**BASE, "include": [{"optimizer": {"learning_rate": 0.5}}, {"optimizer": {"name": "adam"}}]}
+    settings = {
+        **BASE,
+        "include": [{"optimizer": {"learning_rate": 0.5}}, {"optimizer": {"name": "adam"}}],
+    }
     optimizers = [single["optimizer"] for single in expand(settings)]
     assert optimizers[1:] == [{"name": "sgd", "learning_rate": 0.5}, {"name": "adam"}]
 

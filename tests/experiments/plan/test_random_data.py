@@ -55,7 +55,10 @@ def test_rows_come_out_as_they_stand():
         ({"name": "random", "n_samples": 0}, "n_samples = 0; expected an integer >= 1"),
         ({"name": "random", "scale": float("inf")}, "scale = inf; expected a finite number"),
         ({"name": "rows", "x": [[1.0], [2.0]], "y": [0]}, "a class number for each sample"),
-        ({"name": "rows", "x": [[1.0], [2.0]], "y": [0, -1]}, r"y\[1\] = -1; expected an integer from 0"),
+        (
+            {"name": "rows", "x": [[1.0], [2.0]], "y": [0, -1]},
+            r"y\[1\] = -1; expected an integer from 0",
+        ),
     ],
 )
 def test_mistakes_are_named(table, message):

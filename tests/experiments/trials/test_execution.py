@@ -95,9 +95,7 @@ def _behave(folder, results, trial):
         file.write(f"{os.getpid()}\n")
     first = len((folder / trial.name).read_text().splitlines()) == 1
     if trial.name == "trial0":
-        if folder.name == "killed":
-            os.kill(os.getpid(), signal.SIGKILL)
-        elif folder.name == "killed-once" and first:
+        if folder.name == "killed" or (folder.name == "killed-once" and first):
             os.kill(os.getpid(), signal.SIGKILL)
         elif folder.name == "left":
             os._exit(0)
@@ -123,9 +121,7 @@ def behaviour(made_results, monkeypatch):
     def run(folder, name, **settings):
         (folder / name).mkdir()
         monkeypatch.setattr(execution, "_start", _start)
-        monkeypatch.setattr(
-            execution, "attempt_and_tell", partial(_behave, folder / name, records)
-        )
+        monkeypatch.setattr(execution, "attempt_and_tell", partial(_behave, folder / name, records))
         store = Store.open(folder / "store")
         trials = [result.trial for result in made_results]
         _run(trials, store, InWorkers(**settings))

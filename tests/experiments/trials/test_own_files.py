@@ -77,9 +77,9 @@ def test_files_that_somebody_puts_into_a_runs_folder_stay(mixed_run, tmp_path):
     own = OwnFiles.open(folder)
     loaded.write_report()
     own.remove(*own.under(""))
-    assert {name: text for name, text in content(folder).items() if name in theirs} == dict.fromkeys(
-        theirs, b"precious"
-    )
+    assert {
+        name: text for name, text in content(folder).items() if name in theirs
+    } == dict.fromkeys(theirs, b"precious")
     assert not (folder / "report.html").exists()
 
 
@@ -197,10 +197,18 @@ def test_no_listed_path_leads_out_of_the_folder(tmp_path):
 def test_temporary_files_of_dead_starts_are_removed_and_no_others(tmp_path):
     own = OwnFiles.open(tmp_path)
     own.write_text("trials/0123456789ab/result.json", "{}")
-    dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True)
+    dead = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True
+    )
     number = dead.stdout.decode().strip()
-    left = [tmp_path / f"trials/0123456789ab/.result.json.{number}", tmp_path / f".{MARKER}.{number}"]
-    kept = [tmp_path / f".notes.{number}", tmp_path / f"trials/0123456789ab/.result.json.{os.getpid()}"]
+    left = [
+        tmp_path / f"trials/0123456789ab/.result.json.{number}",
+        tmp_path / f".{MARKER}.{number}",
+    ]
+    kept = [
+        tmp_path / f".notes.{number}",
+        tmp_path / f"trials/0123456789ab/.result.json.{os.getpid()}",
+    ]
     for path in (*left, *kept):
         path.write_text("half")
     OwnFiles.open(tmp_path)

@@ -20,5 +20,7 @@ def l2(rule: L2, w: Bounded, on: Conventions) -> tuple[Bounded, Bounded]:
     return penalty, gradient.widen(2 * w.precision.roundoff * gradient.size)
 
 
-REGULARIZER: dict[str, Callable[[Any, Bounded, Conventions], tuple[Bounded, Bounded]]] = {L2.name: l2}
+REGULARIZER: dict[str, Callable[[Any, Bounded, Conventions], tuple[Bounded, Bounded]]] = {
+    L2.name: l2
+}
 """By the regularizer's name."""

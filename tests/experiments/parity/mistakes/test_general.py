@@ -99,7 +99,9 @@ def test_exchanged_axes_are_found_at_any_rank(shape):
     ("shape", "code"), [((4, 3), "transposed"), ((5, 3, 4), "not_summed"), ((3,), "wrong_shape")]
 )
 def test_another_shape_is_told(shape, code):
-    found = diagnose(step("filters_gradient", np.ones((3, 4)), np.ones(shape)), "novel/filters_gradient")
+    found = diagnose(
+        step("filters_gradient", np.ones((3, 4)), np.ones(shape)), "novel/filters_gradient"
+    )
     assert found.code == code
 
 
