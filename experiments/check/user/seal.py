@@ -7,7 +7,7 @@ that was asked.
 
 from __future__ import annotations
 
-import operator
+import builtins
 import sys
 import types
 from typing import Any
@@ -16,6 +16,11 @@ import numpy as np
 
 _NUMPY = ("array", "asarray", "array_equal", "ascontiguousarray", "errstate", "ndarray")
 """What of NumPy stands between the user's arrays and the line to the parent."""
+
+_BUILTINS = (
+    *("dict", "enumerate", "getattr", "isinstance", "len", "list", "map", "max", "min", "open"),
+    *("set", "sorted", "str", "tuple", "type", "zip"),
+)
 
 
 class Seal:
@@ -40,14 +45,20 @@ class Seal:
         now = self._look()
         for name in self._kept.keys() | now.keys():
             before, after = self._kept.get(name, ()), now.get(name, ())
-            if len(before) != len(after) or any(map(operator.is_not, before, after)):
+            # Not `map` nor `len`: they may be what was replaced.
+            if before.__len__() != after.__len__():
                 return name
+            for index in range(before.__len__()):
+                if before[index] is not after[index]:
+                    return name
         return ""
 
     def _look(self) -> dict[str, tuple[Any, ...]]:
         found: dict[str, tuple[Any, ...]] = {
             f"numpy.{name}": (getattr(np, name, None),) for name in _NUMPY
         }
+        for name in _BUILTINS:
+            found[f"builtins.{name}"] = (getattr(builtins, name, None),)
         for module in self._modules:
             for name, value in vars(module).items():
                 if name.startswith("__"):
