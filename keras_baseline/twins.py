@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -44,6 +45,14 @@ def split_dense(layer: Dense, dtype: str) -> dict[str, Any]:
     }
 
 
+def activation_with(name: str, arguments: Mapping[str, Any] | None) -> Any:
+    """Return a Keras activation with arguments."""
+    if not arguments:
+        return name
+    function = keras.activations.get(name)
+    return lambda x: function(x, **arguments)
+
+
 class GivenDropout(keras.layers.Layer):  # type: ignore[misc]
     """``keras.layers.Dropout`` with the mask as a second input: 1 where a value stays."""
 
@@ -72,7 +81,9 @@ class GivenDropout(keras.layers.Layer):  # type: ignore[misc]
 
 TWINS: dict[str, Twin] = {
     Activation.kind: Twin(
-        lambda layer, dtype: keras.layers.Activation(layer.activation, name=layer.name, dtype=dtype)
+        lambda layer, dtype: keras.layers.Activation(
+            activation_with(layer.activation, layer.arguments), name=layer.name, dtype=dtype
+        )
     ),
     Add.kind: Twin(lambda layer, dtype: keras.layers.Add(name=layer.name, dtype=dtype)),
     **IMAGE_TWINS,

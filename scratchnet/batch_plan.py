@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from scratchnet.activations import Scratch
 from scratchnet.architecture import INPUT, Architecture
 from scratchnet.buffer import Buffer
 from scratchnet.layers import Layer, Pass
@@ -137,6 +138,11 @@ class BatchPlan:
         shape = self._architecture.noise_shape(layer)
         self._noise[layer.name] = Buffer(self.samples, shape, self._dtype).gradient
         return self._noise[layer.name]
+
+    def scratch(self, like: Array) -> Scratch:
+        """Return memory and constants for an activation of such arrays."""
+        rounds = self._architecture.conventions.rounds_settings
+        return Scratch(like, self._constants, rounds_settings=rounds)
 
     def setting(self, value: float) -> Array:
         """Return a setting that ``keras.ops.cast`` hands on, on TensorFlow through float32."""

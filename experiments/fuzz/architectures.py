@@ -21,6 +21,8 @@ from scratchnet.initializers import INITIALIZERS
 from scratchnet.layers import Dense, Flatten, Layer
 from scratchnet.losses import LOSSES, Loss
 
+_ACTIVATIONS = [name for name, entry in ACTIVATIONS.items() if not entry.needs_arguments]
+
 _MOST_VALUES = 2000
 """No layer has more values or weights than this, so that a case takes no longer than a second."""
 
@@ -92,7 +94,7 @@ def _choose(random: np.random.Generator, examples: list[Example]) -> Example:
 def _dense(random: np.random.Generator) -> Dense:
     return Dense(
         units=_size(random),
-        activation=str(random.choice(list(ACTIVATIONS))),
+        activation=str(random.choice(_ACTIVATIONS)),
         use_bias=bool(random.random() < 0.85),
         kernel_initializer=str(random.choice(list(INITIALIZERS))),
         bias_initializer=str(random.choice(["zeros", "article", "glorot_normal"])),

@@ -15,7 +15,6 @@ from experiments.fuzz.architectures import draw_architecture
 from experiments.plan.datasets import DatasetSpecification
 from experiments.plan.plan import DTYPES, Trial
 from experiments.plan.random_data import LABELS, VALUES
-from scratchnet.activations import ACTIVATIONS
 from scratchnet.architecture import Architecture
 from scratchnet.errors import ArchitectureError
 from scratchnet.initializers import INITIALIZERS

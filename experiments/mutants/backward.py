@@ -11,7 +11,7 @@ def _activation(name: str, new: str, scene: str, layer: str, code: str) -> Mutan
     """Make a mutant of the derivative of the activation that the name begins with."""
     function = f"{name.partition(' ')[0]}_backward"
     tensor = f"{layer}/pre_activation_gradient"
-    return Mutant(f"d {name}", "activations.py", function, "", new, scene, tensor, code)
+    return Mutant(f"d {name}", "activations/basic.py", function, "", new, scene, tensor, code)
 
 
 def _weights(name: str, new: str, scene: str, tensor: str, code: str) -> Mutant:

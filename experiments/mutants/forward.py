@@ -2,7 +2,7 @@
 
 from experiments.mutants.mutant import Mutant
 
-_ACTIVATIONS, _DENSE = "activations.py", "layers/dense.py"
+_ACTIVATIONS, _DENSE = "activations/basic.py", "layers/dense.py"
 _PRODUCT = "np.dot(self._weights_T, self._x_T, out=self._z_T)"
 
 

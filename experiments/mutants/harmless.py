@@ -2,7 +2,7 @@
 
 from experiments.mutants.mutant import DTYPES, Mutant
 
-_ACTIVATIONS, _DENSE, _LOSSES = "activations.py", "layers/dense.py", "losses.py"
+_ACTIVATIONS, _DENSE, _LOSSES = "activations/basic.py", "layers/dense.py", "losses.py"
 _PRODUCT = "DensePass.forward_pre_activation"
 _WEIGHTS = "DensePass.backward_weights"
 _GRADIENT = "np.dot(self._x_T, self.pre_activation_gradient, out=self._weights_gradient)"

@@ -30,7 +30,7 @@ UNNAMED = (
     ),
     _unnamed(
         "half of the units dropped",
-        "activations.py",
+        "activations/basic.py",
         "relu",
         "",
         "np.maximum(z, scratch.zeros, out=a)\na[:, ::2] = 0",
@@ -39,7 +39,7 @@ UNNAMED = (
     ),
     _unnamed(
         "softmax of squares",
-        "activations.py",
+        "activations/basic.py",
         "softmax",
         "np.exp(a, out=a)",
         "np.exp(a * np.abs(a), out=a)",
@@ -66,7 +66,7 @@ UNNAMED = (
     ),
     _unnamed(
         "tanh' with a cube",
-        "activations.py",
+        "activations/basic.py",
         "tanh_backward",
         "",
         "dz[...] = da * (1 - a**3)",
@@ -75,7 +75,7 @@ UNNAMED = (
     ),
     _unnamed(
         "relu' of another sample",
-        "activations.py",
+        "activations/basic.py",
         "relu_backward",
         "",
         "dz[...] = da * (a[::-1] > 0)",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from scratchnet.activations import ACTIVATIONS, Scratch
+from scratchnet.activations import activation_of
 from scratchnet.buffer import Buffer
-from scratchnet.errors import check_choice
 from scratchnet.layers.base import Layer, Pass
 from scratchnet.tape import Tape
 
@@ -24,6 +24,8 @@ class Activation(Layer):
     ----------
     activation
         A name in `scratchnet.activations.ACTIVATIONS`.
+    arguments
+        Its arguments where Keras's defaults will not do, as ``{"approximate": True}`` for gelu.
     name, inputs
         See `scratchnet.layers.Layer`.
     """
@@ -32,9 +34,10 @@ class Activation(Layer):
     passes_mask: ClassVar[bool] = True
 
     activation: str
+    arguments: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        check_choice("activation", self.activation, ACTIVATIONS)
+        activation_of(self.activation, self.arguments)
 
     def output_shape(self, *shapes: tuple[int, ...]) -> tuple[int, ...]:
         """Return the shape of the input."""
@@ -49,7 +52,8 @@ class Activation(Layer):
         [source] = inputs
         outputs = plan.outputs_of(self)
         z, dz = source.values, source.claim_gradient()
-        scratch, activation = Scratch(outputs.gradient), ACTIVATIONS[self.activation]
+        scratch = plan.scratch(outputs.gradient)
+        activation = activation_of(self.activation, self.arguments)
 
         forward, backward = Tape(), Tape()
         activation.forward(forward, z, outputs.values, scratch)

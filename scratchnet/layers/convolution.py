@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from scratchnet.activations import ACTIVATIONS, Scratch
+from scratchnet.activations import activation_of
 from scratchnet.buffer import Buffer
 from scratchnet.errors import ArchitectureError, check_boolean, check_choice, check_positive
 from scratchnet.initializers import INITIALIZERS
@@ -91,7 +91,7 @@ class Conv2D(Layer):
                 f"filters = {self.filters} with groups = {self.groups}; expected a multiple"
             )
         check_boolean("use_bias", self.use_bias)
-        check_choice("activation", self.activation, ACTIVATIONS)
+        activation_of(self.activation)
         check_choice("kernel_initializer", self.kernel_initializer, INITIALIZERS)
         check_choice("bias_initializer", self.bias_initializer, INITIALIZERS)
         regularizer = as_regularizer("kernel_regularizer", self.kernel_regularizer)
@@ -156,7 +156,7 @@ class Conv2D(Layer):
             matrix.reshape(groups, -1, matrix.shape[-1]) for matrix in (z.matrix, z.gradient_matrix)
         )
         a, da, dz = outputs.values, outputs.gradient, z.gradient
-        scratch, activation = Scratch(dz), ACTIVATIONS[self.activation]
+        scratch, activation = plan.scratch(dz), activation_of(self.activation)
 
         forward, backward = Tape(), Tape()
         patches.gather(forward, x)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from scratchnet.activations import ACTIVATIONS, Scratch
+from scratchnet.activations import activation_of
 from scratchnet.buffer import Buffer, as_matrix
 from scratchnet.errors import check_boolean, check_choice, check_positive
 from scratchnet.initializers import INITIALIZERS
@@ -60,7 +60,7 @@ class Dense(Layer):
     def __post_init__(self) -> None:
         check_positive("units", self.units)
         check_boolean("use_bias", self.use_bias)
-        check_choice("activation", self.activation, ACTIVATIONS)
+        activation_of(self.activation)
         check_choice("kernel_initializer", self.kernel_initializer, INITIALIZERS)
         check_choice("bias_initializer", self.bias_initializer, INITIALIZERS)
         regularizer = as_regularizer("kernel_regularizer", self.kernel_regularizer)
@@ -106,7 +106,7 @@ class Dense(Layer):
         x = source.matrix_with_ones if self.use_bias else source.matrix
         z, a, da, dz = pre_activation, outputs.values, outputs.gradient, pre_activation.gradient
         dx = source.claim_gradient()
-        scratch, activation = Scratch(dz), ACTIVATIONS[self.activation]
+        scratch, activation = plan.scratch(dz), activation_of(self.activation)
 
         forward, backward = Tape(), Tape()
         # np.dot costs half of what np.matmul does to call.

@@ -147,10 +147,16 @@ class _LSTMPass:
         self.dh, self.dc, self.dh_next, self.dc_next, self.part = (
             made(units, samples) for _ in range(5)
         )
-        self.scratch, self.scratch_2 = (Scratch(made(n * units, samples).T) for n in (1, 2))
+        self.scratches: dict[tuple[int, str], Scratch] = {}
         self.masked = None if source.mask is None else np.zeros((steps, samples), np.bool_)
         self.squash = ACTIVATIONS[layer.activation]
         self.gate = ACTIVATIONS[layer.recurrent_activation]
+
+    def scratch(self, step: int, of: str) -> Scratch:
+        """Return the memory of an activation; its backward may use what its forward left."""
+        size = 2 * self.layer.units if of == "i, f" else self.layer.units
+        like = self.product[:size].T
+        return self.scratches.setdefault((step, of), Scratch(like))
 
     def weight(self, name: str) -> Array:
         return self.parameters[f"{self.layer.name}/{name}"]
@@ -205,14 +211,14 @@ class _LSTMPass:
             tape.add(np.dot, self.weight("recurrent_kernel").T, h_before, out=self.product)
             tape.add(np.add, z, self.product, out=z)
         both = slice(0, 2 * units)  # i and f are neighbours
-        self.gate.forward(tape, z[both].T, gates[both].T, self.scratch_2)
-        self.squash.forward(tape, z_c.T, g.T, self.scratch)
-        self.gate.forward(tape, z_o.T, o.T, self.scratch)
+        self.gate.forward(tape, z[both].T, gates[both].T, self.scratch(step, "i, f"))
+        self.squash.forward(tape, z_c.T, g.T, self.scratch(step, "g"))
+        self.gate.forward(tape, z_o.T, o.T, self.scratch(step, "o"))
         tape.add(np.multiply, i, g, out=c)
         if step:
             tape.add(np.multiply, f, c_before, out=self.part)
             tape.add(np.add, self.part, c, out=c)
-        self.squash.forward(tape, c.T, squashed.T, self.scratch)
+        self.squash.forward(tape, c.T, squashed.T, self.scratch(step, "c"))
         tape.add(np.multiply, o, squashed, out=h)
         if self.masked is not None:
             # A masked step leaves everything as it was; before the first step all is 0.
@@ -240,7 +246,7 @@ class _LSTMPass:
         tape.add(np.multiply, dh, squashed, out=do)
         tape.add(np.multiply, dh, o, out=self.part)
         self.squash.backward(
-            tape, self.c[:, now].T, squashed.T, self.part.T, dc.T, self.scratch
+            tape, self.c[:, now].T, squashed.T, self.part.T, dc.T, self.scratch(step, "c")
         )
         if not last:
             tape.add(np.add, dc, self.dc_next, out=dc)
@@ -252,10 +258,10 @@ class _LSTMPass:
             tape.add(np.copyto, 0.0, out=df)  # c was 0 before the first step
         both = slice(0, 2 * units)
         self.gate.backward(
-            tape, z[both].T, gates[both].T, self.dgates[both].T, dz[both].T, self.scratch_2
+            tape, z[both].T, gates[both].T, self.dgates[both].T, dz[both].T, self.scratch(step, "i, f")
         )
-        self.squash.backward(tape, z_c.T, g.T, dg.T, dz_c.T, self.scratch)
-        self.gate.backward(tape, z_o.T, o.T, do.T, dz_o.T, self.scratch)
+        self.squash.backward(tape, z_c.T, g.T, dg.T, dz_c.T, self.scratch(step, "g"))
+        self.gate.backward(tape, z_o.T, o.T, do.T, dz_o.T, self.scratch(step, "o"))
         masked = None if self.masked is None else self.masked[now]
         if masked is not None:
             tape.add(np.copyto, 0.0, out=dz, where=masked)

@@ -4,11 +4,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from scratchnet.activations import ACTIVATIONS
+from scratchnet.activations import ACTIVATIONS, activation_of
+from scratchnet.errors import ArchitectureError
+from scratchnet.layers import Activation, Dense
 
 # Ordinary values, the kink, both zeros, saturation, and what overflows exp in either precision.
 POINTS = [0.0, -0.0, 1e-30, -1e-30, 1e-3, -0.5, 0.7, 1.0, -3.0, 5.0, 17.0, -20.0, 40.0, -80.0]
 EXTREMES = [89.0, -89.0, 710.0, -710.0, 1e4, -1e4]
+
+NAMES = [name for name, entry in ACTIVATIONS.items() if not entry.needs_arguments]
 
 EXACT = {
     "linear": (lambda z: z, lambda z: z**0),
@@ -68,10 +72,13 @@ def test_softmax_is_that_of_high_precision(dtype):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("name", ACTIVATIONS)
+@pytest.mark.parametrize("name", NAMES)
 def test_value_and_gradient_are_those_of_keras(name, dtype):
     random = np.random.RandomState(1)
-    z = np.concatenate([[POINTS[:4]], 3 * random.randn(8, 4), [[90.0, -90.0, 800.0, -800.0]]])
+    points = np.array(POINTS[:4])
+    if name == "selu":  # Keras decides by the output, which it rounds to 0 beside 0
+        points[np.abs(points) < 1e-3] = 0
+    z = np.concatenate([[points], 3 * random.randn(8, 4), [[90.0, -90.0, 800.0, -800.0]]])
     z, da = z.astype(dtype), random.randn(10, 4).astype(dtype)
     a, dz = run(name, z, da)
     with tf.GradientTape() as tape:
@@ -113,9 +120,81 @@ def test_softmax_rows_sum_to_1_and_ignore_a_common_shift():
     np.testing.assert_allclose(shifted, a, rtol=1e-13)
 
 
-@pytest.mark.parametrize("name", ACTIVATIONS)
+@pytest.mark.parametrize("name", NAMES)
 def test_backward_leaves_its_inputs_as_they_are(name):
     z, da = np.random.RandomState(0).randn(2, 4, 3)
     kept = z.copy(), da.copy()
     run(name, z, da)
     np.testing.assert_array_equal((z, da), kept)
+
+
+# Keras's own unit tests of its activations, and the tables in their docstrings.
+FACTS = [
+    ("relu", {}, [-10, -5, 0.0, 5, 10], [0, 0, 0, 5, 10]),
+    ("relu", {"negative_slope": 0.5}, [-10, -5, 0.0, 5, 10], [-5, -2.5, 0, 5, 10]),
+    ("relu", {"max_value": 5.0}, [-10, -5, 0.0, 5, 10], [0, 0, 0, 5, 5]),
+    ("relu", {"threshold": 5.0}, [-10, -5, 0.0, 5, 10], [0, 0, 0, 0, 10]),
+    ("hard_sigmoid", {}, [-4, -3, 0, 1.5, 3, 4], [0, 0, 0.5, 0.75, 1, 1]),
+    ("hard_silu", {}, [-4, -3, -1, 0, 1, 4], [0, 0, -1 / 3, 0, 2 / 3, 4]),
+    ("hard_tanh", {}, [-2, -1, 0.5, 2], [-1, -1, 0.5, 1]),
+    ("hard_shrink", {}, [-1, -0.5, 0.25, 0.5, 1], [-1, 0, 0, 0, 1]),
+    ("soft_shrink", {}, [-1, -0.5, 0.25, 0.5, 1], [-0.5, 0, 0, 0, 0.5]),
+    ("relu6", {}, [-1, 3, 6, 8], [0, 3, 6, 6]),
+    ("sparse_plus", {}, [-2, -1, 0, 1, 2], [0, 0, 0.25, 1, 2]),
+    ("sparse_sigmoid", {}, [-2, -1, 0, 1, 2], [0, 0, 0.5, 1, 1]),
+    ("softsign", {}, [-3, 0, 1], [-0.75, 0, 0.5]),
+    ("squareplus", {}, [-1.5, 0, 1.5], [0.5, 1, 2]),
+    ("threshold", {"threshold": 0, "default_value": -1}, [-2, 0, 2], [-1, -1, 2]),
+    ("leaky_relu", {}, [-1, 0, 2], [-np.float32(0.2), 0, 2]),
+    ("elu", {"alpha": 2}, [0, 1], [0, 1]),
+]
+
+
+@pytest.mark.parametrize(("name", "arguments", "z", "expected"), FACTS)
+def test_values_are_those_of_the_documentation(name, arguments, z, expected):
+    a = activation_of(name, arguments).of(np.array([z], np.float64))
+    np.testing.assert_allclose(a[0], expected, rtol=1e-15)
+
+
+def test_selu_keeps_mean_and_variance():
+    z = np.random.RandomState(0).standard_normal((100_000, 1))
+    a = ACTIVATIONS["selu"].of(z)
+    assert abs(a.mean()) < 0.01
+    assert abs(a.var() - 1) < 0.01
+
+
+def test_gelu_is_the_share_of_a_normal_distribution_below():
+    z = np.array([[-3.0, -1.0, 0.5, 2.0]])
+    expected = [v * float(mpmath.ncdf(v)) for v in z[0]]
+    np.testing.assert_allclose(ACTIVATIONS["gelu"].of(z)[0], expected, rtol=2e-7)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Dense(2, "threshold"), "threshold is missing; threshold needs arguments"),
+        (
+            lambda: Activation("gelu", arguments={"approx": True}),
+            "arguments: unknown key 'approx'; expected one of approximate",
+        ),
+        (
+            lambda: Activation("gelu", arguments={"approximate": 1}),
+            "arguments: approximate = 1; expected true or false",
+        ),
+        (
+            lambda: Activation("elu", arguments={"alpha": 0}),
+            "arguments: alpha = 0; expected a number above 0",
+        ),
+        (
+            lambda: Activation("tanh", arguments={"alpha": 1}),
+            "expected none, tanh has no arguments",
+        ),
+        (
+            lambda: Activation("softmax", arguments={"axis": 0}),
+            "arguments: axis = 0; expected a whole number other than 0",
+        ),
+    ],
+)
+def test_a_wrong_argument_is_named(make, message):
+    with pytest.raises(ArchitectureError, match=message):
+        make()

@@ -12,7 +12,7 @@ operation           new error, beside what is passed on from its inputs
 sum of n terms      ``gamma_{n-1} sum |x|``, for any order of summation (Higham, eq. 4.4)
 product of matrices ``gamma_n |x| |w|``; ``gamma_{n+1} (|x| |w| + |b|)`` with a bias (eq. 3.13)
 exp log log1p power 4 units in the last place, ``8 u |result|``
-tanh                8 units in the last place, ``16 u |result|``
+tanh erf            8 units in the last place, ``16 u |result|``
 ==================  ============================================================================
 
 with ``gamma_n = n u / (1 - n u)``. No theorem bounds a library's exp: 4 units are what NumPy's
@@ -44,6 +44,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.parity.exact.erf import erf
 from scratchnet.conventions import CONVENTIONS, Conventions
 from scratchnet.types import Array
 
@@ -53,7 +54,7 @@ FUNCTION_ROUNDOFFS = 8
 """Bound of exp, log, log1p and power in units of u |result|: 4 units in the last place."""
 
 TANH_ROUNDOFFS = 16
-"""That of tanh."""
+"""That of tanh and erf."""
 
 LAMBDA = 4.0
 """Of the probabilistic bound: it holds for a sum with probability above 0.9993."""
@@ -81,6 +82,8 @@ class Precision:
         Largest finite number of `arithmetic`.
     bounds
         Whether bounds are computed: those who measure noise need the exact values only.
+    rounds_settings
+        Whether ``keras.ops.cast`` hands settings on through float32.
     """
 
     dtype: np.dtype[Any]
@@ -89,6 +92,7 @@ class Precision:
     roundoff: float
     smallest: float
     largest: float
+    rounds_settings: bool
     bounds: bool = True
 
     @classmethod
@@ -111,6 +115,7 @@ class Precision:
             smallest=float(info.tiny),
             largest=float(info.max),
             bounds=bounds,
+            rounds_settings=conventions.rounds_settings,
         )
 
     def gamma(self, n: int) -> float:
@@ -145,6 +150,10 @@ class Precision:
     def rounded(self, value: float) -> Bounded:
         """Take a setting as both sides hold it: rounded to `dtype`."""
         return self.exact(np.asarray(value, self.dtype))
+
+    def cast(self, value: float) -> Bounded:
+        """Take a setting as ``keras.ops.cast`` hands it on, on TensorFlow through float32."""
+        return self.rounded(float(np.float32(value)) if self.rounds_settings else value)
 
 
 _NOTHING: Errors = np.zeros(())
@@ -375,6 +384,44 @@ class Bounded:
             return slope
 
         return self._new(np.tanh(self.value), passed, TANH_ROUNDOFFS)
+
+    def erf(self) -> Bounded:
+        """Return the error function of x; its slope is steepest where |x| is smallest."""
+
+        def passed(kind: str) -> Errors:
+            error = getattr(self, kind)
+            nearest = np.maximum(self.size - error, 0.0)
+            slope: Errors = error * 1.1284 * np.exp(-(nearest**2))
+            return slope
+
+        return self._new(erf(self.value), passed, TANH_ROUNDOFFS)
+
+    def smooth(
+        self, value: Array, slope: Callable[[Array], Array] | float, roundoffs: float
+    ) -> Bounded:
+        """Return a function of x that has a value of its own here, and rounds like several.
+
+        Parameters
+        ----------
+        value
+            The exact result.
+        slope
+            Bound on the function's slope from x - e to x + e: a number, or a function of e.
+        roundoffs
+            New error in units of u |result|.
+        """
+
+        def passed(kind: str) -> Errors:
+            error = getattr(self, kind)
+            steepest: Errors = error * (slope if isinstance(slope, float) else slope(error))
+            return steepest
+
+        return self._new(value, passed, roundoffs)
+
+    def minimum(self, highest: float) -> Bounded:
+        """Return the smaller of x and a number of the judged dtype: exact."""
+        value = np.minimum(self.value, highest)
+        return Bounded(value, self.error, self.branch, self.expected, self.precision)
 
     def power(self, exponent: int) -> Bounded:
         """Return x >= 0 to a whole power >= 1; the first is x itself, everywhere."""

@@ -84,10 +84,10 @@ def test_mutants_are_well_formed_data():
 
 
 def test_mutation_that_fits_nowhere_is_an_error_that_names_it():
-    missing = Mutant("lost", "activations.py", "relu", "np.minimum", "", "article")
-    with pytest.raises(ValueError, match=r"lost: 'np.minimum' stands 0 times in activations.py"):
+    missing = Mutant("lost", "activations/basic.py", "relu", "np.minimum", "", "article")
+    with pytest.raises(ValueError, match=r"lost: 'np.minimum' stands 0 times in activations/basic.py"):
         load(missing)
-    unknown = Mutant("lost", "activations.py", "gone", "x", "", "article")
+    unknown = Mutant("lost", "activations/basic.py", "gone", "x", "", "article")
     with pytest.raises(ValueError, match="0 definitions of gone"):
         load(unknown)
 

@@ -5,9 +5,9 @@ An entry of a table elsewhere without an example here fails the suite.
 
 from __future__ import annotations
 
+from experiments.parity.exact.formulas.activation_examples import ACTIVATION_EXAMPLES
 from experiments.parity.exact.formulas.example import Example, example
 from experiments.parity.exact.formulas.image_examples import IMAGE_EXAMPLES
-from scratchnet.activations import ACTIVATIONS
 from scratchnet.layers import LSTM, Activation, Add, Dense, Dropout, Embedding, Flatten
 from scratchnet.losses import (
     BinaryCrossentropy,
@@ -72,6 +72,8 @@ LAYER_EXAMPLES: dict[str, tuple[Example, ...]] = {
             loss="binary_crossentropy",
         ),
         example("one step", (1, 3), LSTM(4, activation="sigmoid"), Dense(2)),
+        example("silu and softsign", (3, 2), LSTM(3, activation="silu",
+                recurrent_activation="softsign"), Dense(2)),
         example("masked", (5,), Embedding(4, 3, mask_zero=True), LSTM(4), Dense(2), tokens=4),
         example(
             "masked sequences",
@@ -92,12 +94,6 @@ LAYER_EXAMPLES: dict[str, tuple[Example, ...]] = {
     ),
 }
 """By the layer's kind."""
-
-ACTIVATION_EXAMPLES: dict[str, tuple[Example, ...]] = {
-    name: (example("hidden", (3,), Dense(5, name_), Dense(2)),)
-    for name, name_ in zip(ACTIVATIONS, ACTIVATIONS, strict=True)
-}
-"""By the activation's name."""
 
 LOSS_EXAMPLES: dict[str, tuple[Example, ...]] = {
     BinaryCrossentropy.name: (

@@ -44,9 +44,10 @@ def dense(layer: Dense, at: Place) -> Computed:
 def activation(layer: Activation, at: Place) -> Computed:
     """``a = activation(z)``."""
     [z] = at.inputs
+    arguments = layer.arguments or {}
     return Computed(
-        FORWARD[layer.activation](z),
-        lambda a, da: Gradients((BACKWARD[layer.activation](z, a, da),)),
+        FORWARD[layer.activation](z, **arguments),
+        lambda a, da: Gradients((BACKWARD[layer.activation](z, a, da, **arguments),)),
         z,
         lambda dz: Gradients((dz,)),
     )
