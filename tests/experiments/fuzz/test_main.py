@@ -15,8 +15,9 @@ from experiments.fuzz.shrink import shrink
 from experiments.plan.plan import Plan, load_plan
 from experiments.plan.random_data import VALUES
 from experiments.trials.data import load_data
-from scratchnet.activations import ACTIVATIONS, Activation, tanh
 from scratchnet.layers import LAYERS, Dense
+from scratchnet.activations import ACTIVATIONS, Activation
+from scratchnet.activations.basic import tanh
 from scratchnet.losses import LOSSES
 from scratchnet.optimizers import OPTIMIZERS, SGD
 
