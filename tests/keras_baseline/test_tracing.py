@@ -17,8 +17,15 @@ from scratchnet import (
     OptimizerState,
     RMSprop,
 )
-from scratchnet.activations import ACTIVATIONS
-from scratchnet.losses import LOSSES
+
+# What most networks have; tests/test_vocabulary.py goes over all there is.
+ACTIVATIONS = ("linear", "relu", "sigmoid", "tanh", "softmax")
+LOSSES = (
+    "binary_crossentropy",
+    "categorical_crossentropy",
+    "sparse_categorical_crossentropy",
+    "mean_squared_error",
+)
 
 DTYPES = ["float32", "float64"]
 
