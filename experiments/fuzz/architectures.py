@@ -59,7 +59,9 @@ def _graph(random: np.random.Generator, backend: str) -> tuple[Architecture, int
     layers: list[Any] = list(start.architecture.layers)
     layers = layers[: int(random.integers(1, len(layers) + 1))]
     layers += [replace(_any_layer(random), name="") for _ in range(int(random.integers(0, 3)))]
-    open_end = Architecture(start.architecture.input_shape, (*layers, Flatten(), Dense(1)), _plain())
+    open_end = Architecture(
+        start.architecture.input_shape, (*layers, Flatten(), Dense(1)), _plain()
+    )
     if len(open_end.shapes()[-3]) > 1:
         layers.append(Flatten())
     layers.append(_dense(random))

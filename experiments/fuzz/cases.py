@@ -16,10 +16,6 @@ from experiments.plan.datasets import DatasetSpecification
 from experiments.plan.plan import DTYPES, Trial
 from experiments.plan.random_data import LABELS, VALUES
 from scratchnet.architecture import Architecture
-from scratchnet.errors import ArchitectureError
-from scratchnet.initializers import INITIALIZERS
-from scratchnet.layers import Dense
-from scratchnet.losses import LOSSES
 from scratchnet.optimizers import OPTIMIZERS, Optimizer
 
 # The largest power of ten that inputs may reach, and the smallest, by dtype.

@@ -67,7 +67,9 @@ BACKWARD = (
     _activation(
         "sigmoid without 1 - a", "dz[...] = da * a", "outputs", "dense_1", "factor_1_a_missing"
     ),
-    _activation("sigmoid as tanh", "dz[...] = da * (1 - a**2)", "outputs", "dense_1", "wrong_derivative"),
+    _activation(
+        "sigmoid as tanh", "dz[...] = da * (1 - a**2)", "outputs", "dense_1", "wrong_derivative"
+    ),
     _activation(
         "sigmoid with a plus",
         "dz[...] = da * a * (1 + a)",

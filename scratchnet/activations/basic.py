@@ -111,7 +111,9 @@ def sigmoid(tape: Tape, z: Array, a: Array, scratch: Scratch) -> None:
     tape.add(np.reciprocal, a, out=a)
 
 
-def sigmoid_backward(tape: Tape, z: Array, a: Array, da: Array, dz: Array, scratch: Scratch) -> None:
+def sigmoid_backward(
+    tape: Tape, z: Array, a: Array, da: Array, dz: Array, scratch: Scratch
+) -> None:
     """dz = da a (1 - a)."""
     tape.add(np.subtract, scratch.number(1), a, out=dz)
     tape.add(np.multiply, dz, a, out=dz)

@@ -1,4 +1,4 @@
-"""Activations of straight pieces, and what they do at their kinks: what Keras on TensorFlow does."""
+"""Activations of straight pieces; at their kinks they do what Keras on TensorFlow does."""
 
 from __future__ import annotations
 

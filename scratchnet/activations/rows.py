@@ -10,7 +10,7 @@ from scratchnet.types import Array
 
 
 def log_softmax(tape: Tape, z: Array, a: Array, scratch: Scratch, *, axis: int = -1) -> None:
-    """a = z - max z - log(sum exp(z - max z)), over each row (``keras.activations.log_softmax``)."""
+    """a = z - max z - log(sum exp(z - max z)), by row (``keras.activations.log_softmax``)."""
     row, e = scratch.along(axis), scratch.array("exponential")
     tape.add(np.maximum.reduce, z, axis=axis, keepdims=True, out=row)
     tape.add(np.subtract, z, row, out=a)

@@ -258,7 +258,12 @@ class _LSTMPass:
             tape.add(np.copyto, 0.0, out=df)  # c was 0 before the first step
         both = slice(0, 2 * units)
         self.gate.backward(
-            tape, z[both].T, gates[both].T, self.dgates[both].T, dz[both].T, self.scratch(step, "i, f")
+            tape,
+            z[both].T,
+            gates[both].T,
+            self.dgates[both].T,
+            dz[both].T,
+            self.scratch(step, "i, f"),
         )
         self.squash.backward(tape, z_c.T, g.T, dg.T, dz_c.T, self.scratch(step, "g"))
         self.gate.backward(tape, z_o.T, o.T, do.T, dz_o.T, self.scratch(step, "o"))

@@ -15,9 +15,9 @@ from experiments.fuzz.shrink import shrink
 from experiments.plan.plan import Plan, load_plan
 from experiments.plan.random_data import VALUES
 from experiments.trials.data import load_data
-from scratchnet.layers import LAYERS, Dense
 from scratchnet.activations import ACTIVATIONS, Activation
 from scratchnet.activations.basic import tanh
+from scratchnet.layers import LAYERS, Dense
 from scratchnet.losses import LOSSES
 from scratchnet.optimizers import OPTIMIZERS, SGD
 
@@ -33,7 +33,9 @@ def test_cases_cover_the_catalogue():
     layers = [layer for case in cases for layer in case.architecture.layers]
     assert {layer.kind for layer in layers} == set(LAYERS)
     dense = [layer for layer in layers if isinstance(layer, Dense)]
-    assert {layer.activation for layer in dense} == {name for name, entry in ACTIVATIONS.items() if not entry.needs_arguments}
+    assert {layer.activation for layer in dense} == {
+        name for name, entry in ACTIVATIONS.items() if not entry.needs_arguments
+    }
     assert {layer.use_bias for layer in dense} == {True, False}
     assert {case.architecture.loss.name for case in cases} == set(LOSSES)
     assert {type(case.optimizer) for case in cases} == set(OPTIMIZERS.values())

@@ -16,7 +16,6 @@ from experiments.parity.initial import judge_initial_slots, judge_initial_weight
 from experiments.parity.mistakes import SENTENCES
 from scratchnet import Architecture, Dense, Network, initial_weights
 
-
 # The mutants of scratchnet's own code are about to become transformations of ops.
 pytestmark = pytest.mark.skip(reason="patches of sources that are now tapes")
 
@@ -85,7 +84,9 @@ def test_mutants_are_well_formed_data():
 
 def test_mutation_that_fits_nowhere_is_an_error_that_names_it():
     missing = Mutant("lost", "activations/basic.py", "relu", "np.minimum", "", "article")
-    with pytest.raises(ValueError, match=r"lost: 'np.minimum' stands 0 times in activations/basic.py"):
+    with pytest.raises(
+        ValueError, match=r"lost: 'np.minimum' stands 0 times in activations/basic.py"
+    ):
         load(missing)
     unknown = Mutant("lost", "activations/basic.py", "gone", "x", "", "article")
     with pytest.raises(ValueError, match="0 definitions of gone"):

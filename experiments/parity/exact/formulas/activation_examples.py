@@ -24,11 +24,7 @@ _ARGUMENTS: dict[str, tuple[dict[str, Any], ...]] = {
 }
 ACTIVATION_EXAMPLES: dict[str, tuple[Example, ...]] = {
     name: (
-        *(
-            ()
-            if entry.needs_arguments
-            else (example("hidden", (3,), Dense(5, name), Dense(2)),)
-        ),
+        *(() if entry.needs_arguments else (example("hidden", (3,), Dense(5, name), Dense(2)),)),
         *(
             example(f"{given}", (3,), Dense(5), Activation(name, arguments=given), Dense(2))
             for given in _ARGUMENTS.get(name, ())
@@ -37,4 +33,3 @@ ACTIVATION_EXAMPLES: dict[str, tuple[Example, ...]] = {
     for name, entry in ACTIVATIONS.items()
 }
 """By the activation's name."""
-

@@ -20,10 +20,20 @@ from scratchnet.regularizers import L2
 LAYER_EXAMPLES: dict[str, tuple[Example, ...]] = {
     Activation.kind: (
         example("hidden", (3,), Dense(4), Activation("tanh"), Dense(2)),
-        example("softmax before its loss", (3,), Dense(3), Activation("softmax"),
-                loss="categorical_crossentropy"),
-        example("sigmoid before its loss", (3,), Dense(1), Activation("sigmoid"),
-                loss="binary_crossentropy"),
+        example(
+            "softmax before its loss",
+            (3,),
+            Dense(3),
+            Activation("softmax"),
+            loss="categorical_crossentropy",
+        ),
+        example(
+            "sigmoid before its loss",
+            (3,),
+            Dense(1),
+            Activation("sigmoid"),
+            loss="binary_crossentropy",
+        ),
     ),
     Add.kind: (
         example(
@@ -49,13 +59,19 @@ LAYER_EXAMPLES: dict[str, tuple[Example, ...]] = {
     Dense.kind: (
         example("without bias", (3,), Dense(4, "tanh", use_bias=False), Dense(2)),
         example("on sequences", (5, 3), Dense(4, "relu"), Flatten(), Dense(2)),
-        example("L2", (3,), Dense(4, "tanh", kernel_regularizer=L2(0.1)), Dense(1, "sigmoid"),
-                loss="binary_crossentropy"),
+        example(
+            "L2",
+            (3,),
+            Dense(4, "tanh", kernel_regularizer=L2(0.1)),
+            Dense(1, "sigmoid"),
+            loss="binary_crossentropy",
+        ),
     ),
     Dropout.kind: (
         example("hidden", (3,), Dense(16, "relu"), Dropout(0.4), Dense(2)),
-        example("on inputs", (6,), Dropout(0.25), Dense(2, "softmax"),
-                loss="categorical_crossentropy"),
+        example(
+            "on inputs", (6,), Dropout(0.25), Dense(2, "softmax"), loss="categorical_crossentropy"
+        ),
     ),
     Embedding.kind: (
         example("tokens", (4,), Embedding(6, 3), Flatten(), Dense(2), tokens=6, samples=5),
@@ -72,8 +88,12 @@ LAYER_EXAMPLES: dict[str, tuple[Example, ...]] = {
             loss="binary_crossentropy",
         ),
         example("one step", (1, 3), LSTM(4, activation="sigmoid"), Dense(2)),
-        example("silu and softsign", (3, 2), LSTM(3, activation="silu",
-                recurrent_activation="softsign"), Dense(2)),
+        example(
+            "silu and softsign",
+            (3, 2),
+            LSTM(3, activation="silu", recurrent_activation="softsign"),
+            Dense(2),
+        ),
         example("masked", (5,), Embedding(4, 3, mask_zero=True), LSTM(4), Dense(2), tokens=4),
         example(
             "masked sequences",
@@ -88,8 +108,13 @@ LAYER_EXAMPLES: dict[str, tuple[Example, ...]] = {
         ),
     ),
     Flatten.kind: (
-        example("images", (3, 4, 2), Flatten(), Dense(3, "softmax"),
-                loss="sparse_categorical_crossentropy"),
+        example(
+            "images",
+            (3, 4, 2),
+            Flatten(),
+            Dense(3, "softmax"),
+            loss="sparse_categorical_crossentropy",
+        ),
         example("after a layer", (4, 3), Dense(2, "tanh"), Flatten(), Dense(2)),
     ),
 }
@@ -100,21 +125,28 @@ LOSS_EXAMPLES: dict[str, tuple[Example, ...]] = {
         example("fused", (3,), Dense(2, "sigmoid"), loss=BinaryCrossentropy()),
         example("clipped", (3,), Dense(2, "tanh"), loss=BinaryCrossentropy()),
         example("from logits", (3,), Dense(1), loss=BinaryCrossentropy(from_logits=True)),
-        example("smoothed", (3,), Dense(1, "sigmoid"),
-                loss=BinaryCrossentropy(label_smoothing=0.2)),
-        example("smoothed, from logits", (3,), Dense(3),
-                loss=BinaryCrossentropy(from_logits=True, label_smoothing=0.1)),
+        example(
+            "smoothed", (3,), Dense(1, "sigmoid"), loss=BinaryCrossentropy(label_smoothing=0.2)
+        ),
+        example(
+            "smoothed, from logits",
+            (3,),
+            Dense(3),
+            loss=BinaryCrossentropy(from_logits=True, label_smoothing=0.1),
+        ),
     ),
     CategoricalCrossentropy.name: (
         example("fused", (3,), Dense(3, "softmax"), loss=CategoricalCrossentropy()),
         example("from logits", (3,), Dense(3), loss=CategoricalCrossentropy(from_logits=True)),
-        example("smoothed", (3,), Dense(3, "softmax"),
-                loss=CategoricalCrossentropy(label_smoothing=0.1)),
+        example(
+            "smoothed", (3,), Dense(3, "softmax"), loss=CategoricalCrossentropy(label_smoothing=0.1)
+        ),
     ),
     SparseCategoricalCrossentropy.name: (
         example("fused", (3,), Dense(3, "softmax"), loss=SparseCategoricalCrossentropy()),
-        example("from logits", (3,), Dense(3),
-                loss=SparseCategoricalCrossentropy(from_logits=True)),
+        example(
+            "from logits", (3,), Dense(3), loss=SparseCategoricalCrossentropy(from_logits=True)
+        ),
     ),
     MeanSquaredError.name: (example("plain", (3,), Dense(2), loss=MeanSquaredError()),),
 }

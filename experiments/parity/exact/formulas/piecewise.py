@@ -139,7 +139,7 @@ def _threshold(z: Bounded, threshold: float = 0.0, default_value: float = 0.0) -
 
 
 def _threshold_backward(
-    z: Bounded, _a: Bounded, da: Bounded, threshold: float = 0.0, default_value: float = 0.0
+    z: Bounded, _a: Bounded, da: Bounded, threshold: float = 0.0, **_default_value: float
 ) -> Bounded:
     t = float(z.precision.rounded(threshold).value)
     return da.passes(z.value > t, near(z, t))

@@ -1,4 +1,4 @@
-"""Each activation on kinks, extremes and a fine grid: Keras and scratchnet lie within the bounds."""
+"""Each activation on kinks, extremes and a fine grid: both sides lie within the bounds."""
 
 import keras
 import numpy as np
@@ -52,8 +52,13 @@ def within(precision, value, exact, where):
     off = ~(error <= bound) & ~overflowed & np.isfinite(bound)
     worst = np.flatnonzero(off.reshape(-1))[:5]
     assert not np.any(off), [
-        (where.reshape(-1)[i], value.reshape(-1)[i], exact.value.reshape(-1)[i],
-         bound.reshape(-1)[i]) for i in worst
+        (
+            where.reshape(-1)[i],
+            value.reshape(-1)[i],
+            exact.value.reshape(-1)[i],
+            bound.reshape(-1)[i],
+        )
+        for i in worst
     ]
 
 
@@ -78,5 +83,7 @@ def test_both_sides_lie_within_the_bounds(name, arguments, dtype):
         a = activation.of(z)
         within(precision, a, exact, z)
         for found, gradient in ((twin.numpy(), twin_gradient), (a, activation.gradient(z, a, da))):
-            right = BACKWARD[name](bounded, precision.exact(found), precision.exact(da), **arguments)
+            right = BACKWARD[name](
+                bounded, precision.exact(found), precision.exact(da), **arguments
+            )
             within(precision, gradient, right, z)
