@@ -151,10 +151,12 @@ def nothing_compared(findings: Findings, problems: list[Problem]) -> NotJudged:
         )
     if problem.code == "exited":
         cure = "take out what ends the process (exit, quit, os._exit), or what crashes it"
-        return NotJudged("exited", f"no case was answered: {problem.sentence}", cure)
+        return NotJudged(
+            "exited", f"no case was answered; your code's process says: {problem.sentence}", cure
+        )
     return NotJudged(
         problem.code,
-        f"no case was answered: {problem.sentence}",
+        f"no case was answered; your code's process says: {problem.sentence}",
         "see docs/check.md for what is called and with what; correct the line if it is the "
         "code's own mistake",
     )

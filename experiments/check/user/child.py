@@ -135,6 +135,11 @@ class Answers:
             self._form = recognise(module, self._name)
         except NotRecognisedError as error:
             return answer | {"not_recognised": str(error)}
+        except Exception as error:
+            # A module may do anything when it is looked at.
+            if user_line(error.__traceback__, self._path) is None:
+                raise
+            return answer | {"not_recognised": raised("looking at it", error, self._path).sentence}
         return answer | {
             "form": self._form.kind,
             "found": self._form.found,

@@ -169,6 +169,16 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert not any(is_running(number) for number in left)
 
 
+def test_a_module_that_raises_when_it_is_looked_at_is_not_recognised(attack):
+    odd = (
+        "import sys\nclass Odd(type(sys)):\n    def __getattribute__(self, name):\n"
+        "        raise ValueError(name)\nsys.modules[__name__].__class__ = Odd"
+    )
+    _, report = attack(after=odd)
+    assert report.verdict == "not judged"
+    assert "ValueError in line" in report.not_judged.reason
+
+
 def test_a_network_may_delete_its_file(attack):
     _, report = attack(after="import os\nos.remove(__file__)")
     assert report.verdict == "divergent"
