@@ -1,8 +1,9 @@
 """Is your network right? ``python -m experiments.check FILE.py[:NAME]`` holds it against Keras.
 
 It takes the file as it is: an object that holds its weights, free functions, layer classes, a
-script, a notebook, or a form that is handed architectures; see ``docs/check.md``. Exit status: 0 where every difference is rounding, 1
-where one is not, 2 for bad input and where nothing was compared, 3 for a mistake of our own.
+script, a notebook, or a form that is handed architectures; see ``docs/check.md``. Exit status: 0
+where every difference is rounding, 1 where one is not, 2 for bad input and where nothing was
+compared, 3 for a mistake of our own.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The report in a dozen lines: what was judged, the verdict, what is wrong, what is worth reading."""
+"""The report in a dozen lines: what was judged, the verdict, what is wrong, remarks."""
 
 from __future__ import annotations
 
@@ -70,8 +70,9 @@ def judged_on(report: Report) -> str:
     losses = list(dict.fromkeys(case.architecture.to_dict()["loss"] for case in cases))
     depths = sorted({len(case.architecture.layers) for case in cases})
     batches = sorted({case.batch_size for case in cases})
+    many = "case" if len(cases) == 1 else "cases"
     return (
-        f"judged on {len(cases)} {'case' if len(cases) == 1 else 'cases'}: {_span(depths)} layers of {', '.join(activations)}; "
+        f"judged on {len(cases)} {many}: {_span(depths)} layers of {', '.join(activations)}; "
         f"{', '.join(losses)}; batches of {_span(batches)}"
     )
 

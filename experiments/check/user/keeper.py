@@ -1,10 +1,11 @@
 """Stands between the check and the user's process, and ends all that the latter started.
 
 ``python -m experiments.check.user.keeper STATUS LINE COMMAND ...``, with the numbers of two file
-descriptors, runs a command that inherits the second, writes the command's number and later its exit
-status to the first, and ends when the command does, or when standard input is closed. On Linux it is the one that processes fall
-to whose parent has died, so that none escapes by a second fork or a session of its own; elsewhere
-it ends the session of the command. It loads the standard library only.
+descriptors, runs a command that inherits the second, writes the command's number and later its
+exit status to the first, and ends when the command does, or when standard input is closed. On
+Linux it is the one that processes fall to whose parent has died, so that none escapes by a second
+fork or a session of its own; elsewhere it ends the session of the command. It loads the standard
+library only.
 """
 
 from __future__ import annotations
