@@ -93,7 +93,9 @@ def compile_epochs(
         with tf.GradientTape() as tape:
             prediction = model([batch_inputs, *given] if given else batch_inputs, training=True)
             value = total_loss(batch_targets, prediction)
-        optimizer.apply(tape.gradient(value, weights), weights)
+        # Rows of one token are added up here, as on other backends (docs/findings.md, 14).
+        gradients = [tf.convert_to_tensor(g) for g in tape.gradient(value, weights)]
+        optimizer.apply(gradients, weights)
         mean_loss.update_state(value, sample_weight=tf.shape(chosen)[0])
         accuracy.update_state(batch_targets, prediction)
 
