@@ -104,7 +104,7 @@ class Architecture:
 
     @property
     def output_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shape of one sample after each layer by its name; ``"input"``: of the network's input."""
+        """Shape of one sample after each layer by name; ``"input"``: of the network's input."""
         shapes: dict[str, tuple[int, ...]] = self._shapes  # type: ignore[attr-defined]
         return shapes
 
@@ -209,8 +209,8 @@ class Architecture:
             )
         if "categorical" in self.loss.name and self.units < 2:
             raise ArchitectureError(
-                f"{where}: units = {self.units} with loss = {self.loss.name!r}; expected one unit per "
-                "class, at least 2, or the loss 'binary_crossentropy'"
+                f"{where}: units = {self.units} with loss = {self.loss.name!r}; expected one unit "
+                "per class, at least 2, or the loss 'binary_crossentropy'"
             )
         if self.last_activation == "softmax" and self.units < 2:
             raise ArchitectureError(

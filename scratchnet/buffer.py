@@ -80,7 +80,7 @@ class Buffer:
 
 
 def as_matrix(gradient: Array) -> Array:
-    """Return a gradient that `Buffer.claim_gradient` gave as ``(channels, positions * samples)``."""
+    """Return what `Buffer.claim_gradient` gave as ``(channels, positions * samples)``."""
     memory = channels_first(gradient)
     matrix = memory.reshape(memory.shape[0], -1)
     assert np.shares_memory(matrix, memory)

@@ -224,7 +224,7 @@ class BinaryCrossentropy(Loss):
             prepare.add(np.negative, e, out=e)
             prepare.add(np.exp, e, out=e)
 
-            # The large terms first: they cancel where the output is right, and what is left is tiny.
+            # The large terms first: where the output is right they cancel, and little is left.
             forward.add(np.maximum, z, zeros, out=losses)
             forward.add(np.multiply, z, y, out=other)
             forward.add(np.subtract, losses, other, out=losses)

@@ -43,8 +43,8 @@ class StepTrace:
         By full name: ``dense_1/pre_activation``, ``dense_1/activation``, the gradient of the loss
         with respect to each, ``dense_1/activation_gradient``, ``dense_1/pre_activation_gradient``
         (no activation gradient where the loss is fused with it), ``dense_1/kernel_gradient``,
-        ``dense_1/kernel_updated``, for an optimizer's slots ``dense_1/kernel_momentum``; and what a step
-        changes beside, ``batch_normalization_1/moving_mean_updated``.
+        ``dense_1/kernel_updated``, for an optimizer's slots ``dense_1/kernel_momentum``; and what
+        a step changes beside, ``batch_normalization_1/moving_mean_updated``.
     """
 
     loss: float

@@ -207,7 +207,7 @@ def test_epochs_of_fit_allocate_no_arrays(architecture, make_batch):
 def test_training_stops_where_the_callback_says_so(make_batch):
     network = Network(BINARY, seed=0)
     state = OptimizerState(SGD(0.1), network.parameters)
-    stop = {"on_epoch_end": lambda epoch, history: epoch == 2}
+    stop = {"on_epoch_end": lambda epoch, _history: epoch == 2}
     assert len(fit(network, *make_batch(BINARY, 8), optimizer=state, epochs=9, **stop).loss) == 3
     assert state.iterations == 3
 
@@ -222,7 +222,7 @@ def test_a_learning_rate_that_changes_is_that_of_a_new_optimizer(make_batch):
         y,
         optimizer=state,
         epochs=2,
-        on_epoch_end=lambda epoch, history: state.set_learning_rate(0.01),
+        on_epoch_end=lambda _epoch, _history: state.set_learning_rate(0.01),
     )
     for rate in (0.5, 0.01):
         plain.train_step(x, y, OptimizerState(SGD(rate), plain.parameters))
