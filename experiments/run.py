@@ -16,9 +16,6 @@ from typing import TYPE_CHECKING
 
 from experiments.runtime.arguments import named_path, positive_integer, seconds, size
 from experiments.runtime.ending import interrupted_by_signals
-from experiments.runtime.files import whole_file
-from experiments.runtime.memory import MEASURABLE
-from experiments.runtime.extensions import ExtensionError, load_extensions
 from experiments.runtime.exit_status import (
     ALL_WELL,
     BAD_INPUT,
@@ -27,6 +24,9 @@ from experiments.runtime.exit_status import (
     INTERRUPTED,
     unless_interrupted,
 )
+from experiments.runtime.extensions import ExtensionError, load_extensions
+from experiments.runtime.files import whole_file
+from experiments.runtime.memory import MEASURABLE
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -62,18 +62,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     from experiments.plan.plan import PlanError, load_plan
+    from experiments.trials.cluster import ClusterError, check_address
     from experiments.trials.hold import HeldError, held
     from experiments.trials.own_files import FolderError
     from experiments.trials.store import Store
 
     try:
         load_extensions()
+        if options.scheduler is not None:
+            check_address(options.scheduler, plain_tcp=options.plain_tcp)
         plan = load_plan(options.plan, options.set)
         if options.list:
             _print_plan(plan)
             return ALL_WELL
         store = Store.open(options.out or PROJECT / "results" / plan.name)
-    except (ExtensionError, PlanError, FolderError) as error:
+    except (ExtensionError, PlanError, FolderError, ClusterError) as error:
         for line in str(error).splitlines():
             print(f"experiments.run: {line}", file=sys.stderr)
         return BAD_INPUT
@@ -90,7 +93,7 @@ def _run(options: argparse.Namespace) -> int:
     except HeldError as error:
         _say(f"experiments.run: {error}")
         return BAD_INPUT
-    except FolderError as error:
+    except (FolderError, ClusterError) as error:
         reason = str(error)
     except OSError as error:
         if error.filename is None:
@@ -134,7 +137,8 @@ def _work(plan: Plan, store: Store, options: argparse.Namespace) -> int:
         _print_table(tables)
     for _, row in tables.trials.iterrows():
         if row["status"] == "not finite":
-            _say(f"{row['trial']} not finite: a loss is no number from epoch {row['not_finite_epoch']}")
+            epoch = row["not_finite_epoch"]
+            _say(f"{row['trial']} not finite: a loss is no number from epoch {epoch}")
     for name, failure in failures.items():
         _say(f"{name} {failure.status}: {failure.reason}")
     if not options.json:
@@ -180,11 +184,13 @@ def _tell_machines(
 
 def _executor(options: argparse.Namespace) -> Executor:
     from experiments.runtime.processes import Limits
+    from experiments.trials.cluster import OnDask
     from experiments.trials.execution import InThisProcess, InWorkers
 
-    if options.in_process:
-        return InThisProcess()
-    return InWorkers(options.jobs, Limits(options.trial_timeout, options.trial_memory))
+    limits = Limits(options.trial_timeout, options.trial_memory)
+    if options.scheduler is not None:
+        return OnDask(options.scheduler, options.jobs, limits)
+    return InThisProcess() if options.in_process else InWorkers(options.jobs, limits)
 
 
 def _lost(tables: Tables) -> list[str]:
@@ -221,7 +227,7 @@ def _parser() -> argparse.ArgumentParser:
         type=positive_integer,
         default=1,
         metavar="N",
-        help="trials at a time, in processes of their own (default: 1; more disturb the timings)",
+        help="trials at a time, in processes of their own (default: 1); what is timed runs alone",
     )
     parser.add_argument(
         "--in-process",
@@ -238,6 +244,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--fresh", action="store_true", help="run every trial, also those already finished"
+    )
+    parser.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="run the trials on a Dask cluster: the address of its scheduler, as tls://host:8786; "
+        "'local' starts one on this machine with as many workers as --jobs says",
+    )
+    parser.add_argument(
+        "--plain-tcp",
+        action="store_true",
+        help="accept a scheduler on another machine over tcp:// without encryption",
     )
     parser.add_argument(
         "--json",
@@ -277,7 +294,10 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="wait where another start works in the same folder, instead of ending",
     )
-    parser.add_argument("--list", action="store_true", help="list the trials, about how long they take, and every name that --set takes; then stop",
+    parser.add_argument(
+        "--list",
+        action="store_true",
+        help="list the trials, about how long they take, and every name that --set takes, and stop",
     )
     return parser
 

@@ -104,7 +104,10 @@ def _complaint(row: Mapping[str, Any]) -> tuple[str, Sequence[str]] | None:
     if row["status"] not in FINISHED:
         return "error", [f"{row['status']}: {row['reason'] or 'its result cannot be read'}"]
     if row["verdict"] == "divergent":
-        return "failure", ["divergent: " + (row["divergences"] or ["?"])[0], *row["divergences"][1:]]
+        return "failure", [
+            "divergent: " + (row["divergences"] or ["?"])[0],
+            *row["divergences"][1:],
+        ]
     return None
 
 

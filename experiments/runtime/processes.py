@@ -67,6 +67,9 @@ class Limits:
     bytes: int | None = None
 
 
+NO_LIMITS = Limits()
+
+
 @contextmanager
 def worker_processes(
     count: int, start: Callable[..., object] | None = None, *arguments: Any
@@ -123,6 +126,7 @@ class WorkerPool:
         self._waiting: deque[_Task] = deque()
         self._workers: list[_Worker] = []
         self._closed = False
+        self._failure: Exception | None = None
         self._asleep, self._bell = self._context.Pipe(duplex=False)
         # The system ends a process with the thread that started it, so that thread stays.
         self._manager = threading.Thread(target=self._manage, daemon=True)
@@ -141,7 +145,7 @@ class WorkerPool:
     def schedule(
         self,
         call: Callable[[], _Result],
-        limits: Limits = Limits(),
+        limits: Limits = NO_LIMITS,
         on_told: Callable[..., None] = lambda *_: None,
     ) -> Future[_Result]:
         """Schedule a call.
@@ -161,6 +165,8 @@ class WorkerPool:
             Raises what the call raised; `WorkerLostError`, `TimeLimitError` or `MemoryLimitError`
             where its process ended before.
         """
+        if not self._manager.is_alive():
+            raise WorkerLostError("no processes could be started here") from self._failure
         future: Future[_Result] = Future()
         self._waiting.append(_Task(call, future, limits, on_told))
         self._bell.send_bytes(b"!")
@@ -178,6 +184,8 @@ class WorkerPool:
                 self._hand_out()
                 self._look_at(self._ready())
                 self._hold_to_limits()
+        except Exception as error:
+            self._failure = error
         finally:
             for worker in self._workers:
                 worker.process.kill()
@@ -186,7 +194,7 @@ class WorkerPool:
                 worker.connection.close()
             unfinished = [worker.task for worker in self._workers if worker.task is not None]
             for task in [*unfinished, *self._waiting]:
-                _cancel(task.future)
+                _cancel(task.future, self._failure)
 
     def _hand_out(self) -> None:
         while self._waiting:
@@ -217,7 +225,8 @@ class WorkerPool:
         # Its first start lets interrupts through again.
         resource_tracker.ensure_running()
         _hold_interrupts()
-        process.start()
+        with _children_allowed():
+            process.start()
         theirs.close()
         worker = _Worker(process, ours)
         self._workers.append(worker)
@@ -225,7 +234,7 @@ class WorkerPool:
 
     def _ready(self) -> list[Any]:
         limited = any(
-            worker.task is not None and worker.task.limits != Limits() for worker in self._workers
+            worker.task is not None and worker.task.limits != NO_LIMITS for worker in self._workers
         )
         sources = [self._asleep, *(worker.connection for worker in self._workers)]
         ready = wait(sources, _LOOK if limited else None)
@@ -304,10 +313,27 @@ def ended(status: int) -> str:
     return f"its process was ended by {name}"
 
 
-def _cancel(future: Future[Any]) -> None:
+def _cancel(future: Future[Any], failure: Exception | None) -> None:
+    if failure is not None and not future.done():
+        future.set_exception(failure)
     # One that is running cannot be cancelled otherwise.
-    if not future.cancel() and not future.done():
+    elif not future.cancel() and not future.done():
         future.set_exception(WorkerLostError("its process was ended, as no result was wanted"))
+
+
+@contextmanager
+def _children_allowed() -> Iterator[None]:
+    """Let a daemon of `multiprocessing`, as a Dask worker is, start processes.
+
+    They are forbidden there because nobody would end them; ours end with the one that starts them.
+    """
+    settings: dict[str, Any] = getattr(multiprocessing.current_process(), "_config", {})
+    daemon = settings.pop("daemon", None)
+    try:
+        yield
+    finally:
+        if daemon is not None:
+            settings["daemon"] = daemon
 
 
 _told: list[Connection] = []

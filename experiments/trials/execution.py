@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
+from concurrent.futures import Future
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic
 from typing import Protocol
 
 from experiments.plan.plan import Trial
+from experiments.runtime.alone import Machine
 from experiments.runtime.processes import (
+    NO_LIMITS,
     Limits,
     MemoryLimitError,
     TimeLimitError,
     WorkerLostError,
+    WorkerPool,
     completed,
     tell,
     worker_processes,
@@ -110,7 +114,7 @@ class InWorkers:
     """
 
     jobs: int = 1
-    limits: Limits = Limits()
+    limits: Limits = NO_LIMITS
 
     def run(
         self, trials: Sequence[Trial], on_progress: OnProgress
@@ -119,36 +123,55 @@ class InWorkers:
         # A process has one Keras backend, so each backend has its own processes.
         for backend in dict.fromkeys(trial.backend for trial in trials):
             group = [trial for trial in trials if trial.backend == backend]
-            with worker_processes(min(self.jobs, len(group)), _start, backend) as pool:
+            with worker_processes(min(self.jobs, len(group)), start, backend) as pool:
                 waiting = {
-                    pool.schedule(
-                        partial(attempt_and_tell, trial), self.limits, partial(on_progress, trial)
+                    on_pool(
+                        pool,
+                        trial,
+                        self.limits,
+                        partial(on_progress, trial),
+                        timed_alone=self.jobs > 1,
                     ): trial
                     for trial in group
                 }
                 for future in completed(waiting):
-                    try:
-                        yield waiting[future], future.result()
-                    except WorkerLostError as error:
-                        yield (
-                            waiting[future],
-                            Failure("crashed", f"{error}; a first try was lost too"),
-                        )
-                    except TimeLimitError as error:
-                        yield waiting[future], Failure("timed out", str(error))
-                    except MemoryLimitError as error:
-                        yield waiting[future], Failure("out of memory", str(error))
-                    except Exception as error:
-                        yield waiting[future], _failure(error)
+                    yield waiting[future], outcome_of(future)
 
 
-def _start(backend: str) -> None:
+def on_pool(
+    pool: WorkerPool,
+    trial: Trial,
+    limits: Limits,
+    on_progress: Callable[[str, float], None] = lambda *_: None,
+    *,
+    timed_alone: bool,
+) -> Future[Outcome]:
+    """Schedule a trial on a worker process, which times it while no other trial runs if asked."""
+    return pool.schedule(partial(attempt_and_tell, trial, timed_alone), limits, on_progress)
+
+
+def outcome_of(future: Future[Outcome]) -> Outcome:
+    """Return what a trial left, also where its process was lost or ended at a limit."""
+    try:
+        return future.result()
+    except WorkerLostError as error:
+        return Failure("crashed", f"{error}; a first try was lost too")
+    except TimeLimitError as error:
+        return Failure("timed out", str(error))
+    except MemoryLimitError as error:
+        return Failure("out of memory", str(error))
+    except Exception as error:
+        return _failure(error)
+
+
+def start(backend: str) -> None:
+    """Start Keras in a process that will run trials."""
     from experiments.runtime.keras_start import start_keras
 
     start_keras(backend)
 
 
-def attempt_and_tell(trial: Trial) -> Outcome:
+def attempt_and_tell(trial: Trial, timed_alone: bool = False) -> Outcome:
     """Run one trial in a worker process, which tells how it goes ten times a second at most."""
     last = 0.0
 
@@ -158,16 +181,24 @@ def attempt_and_tell(trial: Trial) -> Outcome:
             last = monotonic()
             tell(doing, done)
 
-    return attempt(trial, on_progress)
+    if not timed_alone:
+        return attempt(trial, on_progress)
+    machine = Machine()
+    with machine.shared():
+        return attempt(trial, on_progress, machine.alone)
 
 
-def attempt(trial: Trial, on_progress: Callable[[str, float], None] = lambda *_: None) -> Outcome:
+def attempt(
+    trial: Trial,
+    on_progress: Callable[[str, float], None] = lambda *_: None,
+    alone: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> Outcome:
     """Run one trial, and return its result as bytes, or why there is none."""
     from experiments.trials.trial import run_trial
 
     try:
-        _start(trial.backend)
-        return record(run_trial(trial, on_progress))
+        start(trial.backend)
+        return record(run_trial(trial, on_progress, alone=alone))
     except (Exception, SystemExit) as error:
         return _failure(error)
 

@@ -339,9 +339,8 @@ def _check_values(path: Path, table: pd.DataFrame) -> None:
         if column in table:
             for word in table[column].unique():
                 if word not in words:
-                    raise RunError(
-                        f"{path}: {column} = {word!r}; expected one of {', '.join(words).strip(', ')}"
-                    )
+                    expected = ", ".join(filter(None, words))
+                    raise RunError(f"{path}: {column} = {word!r}; expected one of {expected}")
     for column in ("parameters", "repeat", "epoch", "step", "seconds"):
         if column in table and not np.isfinite(table[column].dropna()).all():
             raise RunError(f"{path}: column {column!r} holds an infinite number")

@@ -6,7 +6,10 @@ import ast
 import hashlib
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
+
+from experiments.runtime.extensions import load_extensions
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("scratchnet", "keras_baseline", "experiments/parity", "experiments/plan")
@@ -39,10 +42,20 @@ def origin() -> dict[str, Any]:
 def sources_hash() -> str:
     """Hash the code that decides the outcome of a trial, see `code_hash`."""
     paths = [path for room in ROOMS for path in (ROOT / room).rglob("*.py")]
+    # Layers, losses and optimizers of the user's own compute too.
+    paths += [path for module in load_extensions() for path in _files(module)]
     paths += [ROOT / "experiments/trials" / name for name in MODULES]
     # By what they say, not by name or place: a file that moves computes what it computed before.
     found = {code_hash(path.read_text(encoding="utf-8")) for path in paths}
     return hashlib.sha256("".join(sorted(found)).encode()).hexdigest()[:16]
+
+
+def _files(module: ModuleType) -> list[Path]:
+    """Return the sources of a module, or of a package and all that is in it."""
+    if module.__file__ is None:
+        return []
+    path = Path(module.__file__)
+    return list(path.parent.rglob("*.py")) if path.name == "__init__.py" else [path]
 
 
 def code_hash(source: str) -> str:
@@ -59,10 +72,10 @@ def code_hash(source: str) -> str:
 class _Said(ast.NodeTransformer):
     """Takes away what is there for readers, type checkers and the search for modules."""
 
-    def visit_Import(self, node: ast.Import) -> None:
+    def visit_Import(self, _: ast.Import) -> None:
         return None
 
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+    def visit_ImportFrom(self, _: ast.ImportFrom) -> None:
         return None
 
     def visit_Expr(self, node: ast.Expr) -> ast.AST | None:

@@ -9,6 +9,7 @@ import itertools
 import math
 import os
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
@@ -96,6 +97,7 @@ def run_trial(
     trial: Trial,
     on_progress: OnProgress = lambda *_: None,
     timing_budget: float = TIMING_BUDGET,
+    alone: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> TrialResult:
     """Train both networks, compare them, and time them.
 
@@ -107,10 +109,12 @@ def run_trial(
         Told what is going on.
     timing_budget
         Seconds to spend on timing epochs.
+    alone
+        Gives a block in which nothing else runs on the machine, for what is timed.
     """
     # A training that overflows says so in its curves.
     with threadpool_limits(blas_threads(trial), user_api="blas"), np.errstate(all="ignore"):
-        return _run(trial, on_progress, timing_budget)
+        return _run(trial, on_progress, timing_budget, alone)
 
 
 def blas_threads(trial: Trial) -> int | None:
@@ -125,7 +129,12 @@ def blas_threads(trial: Trial) -> int | None:
     return 1 if samples * widest <= _SMALL_PRODUCT else None
 
 
-def _run(trial: Trial, on_progress: OnProgress, timing_budget: float) -> TrialResult:
+def _run(
+    trial: Trial,
+    on_progress: OnProgress,
+    timing_budget: float,
+    alone: Callable[[], AbstractContextManager[None]],
+) -> TrialResult:
     from experiments.parity.verdict import judge_lockstep
 
     started = perf_counter()
@@ -144,16 +153,17 @@ def _run(trial: Trial, on_progress: OnProgress, timing_budget: float) -> TrialRe
         strayed = [history for histories in perturbed() for history in histories]
     free, envelope = _judge_free(trial, ours, twin, strayed)
     on_progress("timing", 0.85)
-    seconds_per_epoch = measure(
-        trial.architecture,
-        trial.dtype,
-        trial.optimizer,
-        weights,
-        data.x_train,
-        data.y_train,
-        order=data.order,
-        budget=timing_budget,
-    )
+    with alone():
+        seconds_per_epoch = measure(
+            trial.architecture,
+            trial.dtype,
+            trial.optimizer,
+            weights,
+            data.x_train,
+            data.y_train,
+            order=data.order,
+            budget=timing_budget,
+        )
     boundary = None
     if grid is not None:
         boundary = Boundary(

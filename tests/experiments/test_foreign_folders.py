@@ -148,7 +148,7 @@ def test_a_folder_from_somebody_else_is_answered_in_a_line_or_a_page(published, 
 
 @pytest.mark.slow
 def test_all_folders_from_somebody_else_are(published, tmp_path, capsys):
-    assert spoil_and_ask(published, tmp_path, capsys, lambda i: True) > 500
+    assert spoil_and_ask(published, tmp_path, capsys, lambda _: True) > 500
 
 
 @pytest.mark.parametrize("name", ["result.json", "arrays.npz", "crash.txt", "plan.toml"])

@@ -110,7 +110,7 @@ def stubbed(moons_result, monkeypatch):
     """Replace the running of trials by what the test wants; the rest is the command's own."""
 
     def stub(change):
-        def run_trial(trial, on_progress):
+        def run_trial(trial, on_progress, **_):
             return change(replace(moons_result, trial=trial))
 
         monkeypatch.setattr(trial_module, "run_trial", run_trial)
@@ -287,8 +287,8 @@ from experiments.trials.store import Store
 plan, made, out = map(Path, sys.argv[1:])
 trials = load_plan(plan).trials
 result = Store(made).load(trials[0])
-trial_module.run_trial = lambda trial, on_progress: replace(result, trial=trial)
-execution._start = run._write_report = lambda store: "report.html"
+trial_module.run_trial = lambda trial, *_, **__: replace(result, trial=trial)
+execution.start = run._write_report = lambda store: "report.html"
 sys.exit(run.main([str(plan), "--out", str(out), "--in-process"]))
 """
 """The command without its trainings and without its page."""
@@ -382,7 +382,9 @@ def test_bad_input_is_one_line_and_status_2(arguments, words, small_plan, capsys
     assert words in captured.err
 
 
-@pytest.mark.parametrize("arguments", [
+@pytest.mark.parametrize(
+    "arguments",
+    [
         ["--jobs", "0"],
         ["--jobs", "two"],
         ["--nonsense"],

@@ -74,6 +74,21 @@ def test_a_task_tells_how_it_goes():
     assert told == [("half", 0.5), ("whole", 1.0)]
 
 
+def _ask_another(queue):
+    with worker_processes(1) as pool:
+        queue.put(pool.submit(divmod, 7, 2).result())
+
+
+def test_a_daemon_may_have_workers():
+    """As the workers of a Dask cluster are daemons."""
+    context = multiprocessing.get_context("spawn")
+    queue = context.SimpleQueue()
+    daemon = context.Process(target=_ask_another, args=(queue,), daemon=True)
+    daemon.start()
+    assert queue.get() == (3, 1)
+    daemon.join(60)
+
+
 SCRIPT = """
 import os, time
 from functools import partial

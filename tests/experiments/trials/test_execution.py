@@ -44,7 +44,7 @@ def _run(trials, store, executor=None):
 def test_a_trial_that_crashes_does_not_keep_the_others_from_running(
     small_trials, moons_result, tmp_path, monkeypatch
 ):
-    def run_trial(trial, on_progress):
+    def run_trial(trial, on_progress, **_):
         if trial.name == "moons":
             raise ValueError("shapes do not fit\nin two lines")
         on_progress("working", 0.5)
@@ -62,7 +62,7 @@ def test_a_trial_that_crashes_does_not_keep_the_others_from_running(
 
 
 def test_an_interrupt_goes_through(small_trials, tmp_path, monkeypatch):
-    def run_trial(trial, on_progress):
+    def run_trial(trial, on_progress, **_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(trial_module, "run_trial", run_trial)
@@ -81,7 +81,7 @@ def test_an_interrupt_goes_through(small_trials, tmp_path, monkeypatch):
     ],
 )
 def test_whatever_a_trial_raises_is_its_failure(error, status, reason, small_trials, monkeypatch):
-    def run_trial(trial, on_progress):
+    def run_trial(trial, on_progress, **_):
         raise error
 
     monkeypatch.setattr(trial_module, "run_trial", run_trial)
@@ -90,7 +90,7 @@ def test_whatever_a_trial_raises_is_its_failure(error, status, reason, small_tri
 
 
 # What a trial does in a worker process, instead of training, by the trial's name.
-def _behave(folder, results, trial):
+def _behave(folder, results, trial, _):
     with (folder / trial.name).open("a") as file:
         file.write(f"{os.getpid()}\n")
     first = len((folder / trial.name).read_text().splitlines()) == 1
@@ -120,7 +120,7 @@ def behaviour(made_results, monkeypatch):
 
     def run(folder, name, **settings):
         (folder / name).mkdir()
-        monkeypatch.setattr(execution, "_start", _start)
+        monkeypatch.setattr(execution, "start", _start)
         monkeypatch.setattr(execution, "attempt_and_tell", partial(_behave, folder / name, records))
         store = Store.open(folder / "store")
         trials = [result.trial for result in made_results]
@@ -183,7 +183,7 @@ def test_a_result_that_cannot_be_stored_ends_the_others(small_trials, tmp_path, 
     """As on a full disk: every later training would be lost too."""
     started = []
 
-    def run_trial(trial, on_progress):
+    def run_trial(trial, on_progress, **_):
         started.append(trial.name)
         raise ValueError
 

@@ -134,7 +134,7 @@ def test_a_run_of_before_there_were_markers_is_adopted(old_run):
 def test_of_an_adopted_folder_too_only_what_a_run_made_is_its_own(old_run):
     (old_run / "plots" / "thesis.png").write_text("precious")
     (old_run / "trials.csv").write_text("name;grade\n")
-    with pytest.raises(FolderError, match="trials.csv: is in the way"):
+    with pytest.raises(FolderError, match=r"trials\.csv: is in the way"):
         OwnFiles.open(old_run, "trials.csv")
     own = OwnFiles.open(old_run, "report.html")
     assert not {"plots/thesis.png", "trials.csv"} & set(own.under(""))

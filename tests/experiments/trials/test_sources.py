@@ -93,3 +93,14 @@ def test_a_module_that_moves_makes_no_result_stale(project):
 def test_todays_code_counts():
     assert sources.sources_hash() == sources.origin()["sources"]
     assert {"numpy", "keras", "tensorflow", "scikit-learn"} < sources.origin().keys()
+
+
+def test_layers_of_the_users_own_count(project, monkeypatch):
+    before = sources.sources_hash()
+    (project / "my_layers.py").write_text("RATE = 1")
+    monkeypatch.syspath_prepend(str(project))
+    monkeypatch.setenv("SCRATCHNET_EXTENSIONS", "my_layers")
+    extended = sources.sources_hash()
+    assert extended != before
+    (project / "my_layers.py").write_text("RATE = 2")
+    assert sources.sources_hash() not in (before, extended)
