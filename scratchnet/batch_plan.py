@@ -97,6 +97,10 @@ class BatchPlan:
         self.loss_tape = Tape(self.loss.backward)
         self.loss_tape.name_last(next(n for n, view in self.tensors.items() if view is gradient))
 
+        self.compile()
+
+    def compile(self) -> None:
+        """Make the functions that run the tapes: again, if a tape was changed."""
         self.forward_outputs = self.forward_tape.compiled()
         self.forward_prediction = self.prediction_tape.compiled()
         self.infer = self.inference_tape.compiled()

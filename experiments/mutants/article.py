@@ -12,6 +12,7 @@ import numpy as np
 
 import experiments
 from experiments.mutants.mutant import DTYPES, Mutant
+from experiments.mutants.patch import Patch
 from experiments.parity.step import TwinStep
 from scratchnet.architecture import Architecture
 from scratchnet.optimizers import SGD
@@ -24,8 +25,9 @@ _PATH = Path(experiments.__file__).parents[1] / "examples" / FILE
 @lru_cache(maxsize=1)
 def load_article(mutant: Mutant) -> types.ModuleType:
     """Run the article's network with a mutation, as a module."""
+    assert isinstance(mutant.mutation, Patch)
     module = types.ModuleType("mutated_article")
-    exec(compile(mutant.applied(_PATH.read_text()), f"mutant {mutant.name}", "exec"), vars(module))
+    exec(compile(mutant.mutation.applied(_PATH.read_text()), f"mutant {mutant.name}", "exec"), vars(module))
     return module
 
 
@@ -102,11 +104,13 @@ def _wrong(
     scene: str = "article",
     dtypes: tuple[str, ...] = DTYPES,
 ) -> Mutant:
-    return Mutant(f"article: {name}", FILE, function, old, new, scene, tensor, code, dtypes)
+    return Mutant(
+        f"article: {name}", Patch(function, old, new), scene, tensor, code, dtypes
+    )
 
 
 def _right(name: str, function: str, old: str, new: str, scene: str = "article") -> Mutant:
-    return Mutant(f"article: {name}", FILE, function, old, new, scene)
+    return Mutant(f"article: {name}", Patch(function, old, new), scene)
 
 
 _FORWARD, _BACKWARD = "single_layer_forward_propagation", "single_layer_backward_propagation"

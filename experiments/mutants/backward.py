@@ -1,353 +1,323 @@
 """Mistakes in the backward pass of scratchnet."""
 
+import numpy as np
+
+from experiments.mutants.forward import sigmoid
 from experiments.mutants.mutant import Mutant
-
-_DENSE = "layers/dense.py"
-_GRADIENT = "np.dot(self._x_T, self.pre_activation_gradient, out=self._weights_gradient)"
-_INPUT_GRADIENT = "np.dot(self._kernel, self._dz_T, out=self._dx_T)"
+from experiments.mutants.mutation import Formula, Here, Replaced
+from scratchnet.types import Array
 
 
-def _activation(name: str, new: str, scene: str, layer: str, code: str) -> Mutant:
+def _derivative(name: str, formula: Formula, scene: str, layer: str, code: str) -> Mutant:
     """Make a mutant of the derivative of the activation that the name begins with."""
-    function = f"{name.partition(' ')[0]}_backward"
-    tensor = f"{layer}/pre_activation_gradient"
-    return Mutant(f"d {name}", "activations/basic.py", function, "", new, scene, tensor, code)
+    mutation = Replaced("pre_activation_gradient", formula, activation=name.partition(" ")[0])
+    return Mutant(f"d {name}", mutation, scene, f"{layer}/pre_activation_gradient", code)
 
 
-def _weights(name: str, new: str, scene: str, tensor: str, code: str) -> Mutant:
-    """Make a mutant of the weights' gradients: the line, or lines after it."""
-    new = (
-        new if "_weights_gradient[...]" in new or "np.dot" in new else f"{_GRADIENT}\n        {new}"
-    )
-    return Mutant(name, _DENSE, "DensePass.backward_weights", _GRADIENT, new, scene, tensor, code)
+def _gradient(
+    name: str, formula: Formula, scene: str, tensor: str, code: str, *, layer: str = ""
+) -> Mutant:
+    """Make a mutant of a gradient, by the full name of the first that it spoils."""
+    return Mutant(name, Replaced(tensor.partition("/")[2], formula, layer=layer), scene, tensor, code)
 
 
-def _inputs(name: str, new: str, scene: str, tensor: str, code: str) -> Mutant:
-    return Mutant(
-        name, _DENSE, "DensePass.backward_weights", _INPUT_GRADIENT, new, scene, tensor, code
-    )
+def _row_sum(values: Array) -> Array:
+    total: Array = values.sum(axis=1, keepdims=True)
+    return total
+
+
+def _piled_up(t: Here) -> Array:
+    """Add the gradient of the call before."""
+    before = vars(t).get("before", 0)
+    vars(t)["before"] = t.dkernel + before
+    total: Array = t.dkernel + before
+    return total
 
 
 BACKWARD = (
-    _activation("relu passes at 0", "dz[...] = (z >= 0) * da", "zeros", "dense_1", "mask_at_zero"),
-    _activation("relu missing", "np.copyto(dz, da)", "article", "dense_2", "derivative_missing"),
-    _activation(
-        "relu times a",
-        "np.multiply(da, a, out=dz)",
-        "article",
-        "dense_2",
-        "derivative_is_activation",
+    _derivative("relu passes at 0", lambda t: (t.z >= 0) * t.da, "zeros", "dense_1", "mask_at_zero"),
+    _derivative("relu missing", lambda t: t.da, "article", "dense_2", "derivative_missing"),
+    _derivative(
+        "relu times a", lambda t: t.da * t.a, "article", "dense_2", "derivative_is_activation"
     ),
-    _activation("relu inverted", "dz[...] = (a <= 0) * da", "sparse", "dense_1", "mask_inverted"),
-    _activation(
+    _derivative("relu inverted", lambda t: (t.a <= 0) * t.da, "sparse", "dense_1", "mask_inverted"),
+    _derivative(
         "relu by the gradient's sign",
-        "np.maximum(da, 0, out=dz)",
+        lambda t: np.maximum(t.da, 0),
         "square",
         "dense_1",
         "mask_of_gradient",
     ),
-    _activation(
+    _derivative(
         "relu that leaks",
-        "dz[...] = np.where(a > 0, 1, 0.01).astype(dz.dtype) * da",
+        lambda t: np.where(t.a > 0, 1, t.a.dtype.type(0.01)) * t.da,
         "article",
         "dense_2",
         "leaky",
     ),
-    _activation(
-        "relu is the mask alone",
-        "np.copyto(dz, a > 0)",
-        "momentum",
-        "dense_1",
-        "mask_without_gradient",
+    _derivative(
+        "relu is the mask alone", lambda t: t.a > 0, "momentum", "dense_1", "mask_without_gradient"
     ),
-    _activation("relu from 1 on", "dz[...] = (z > 1) * da", "article", "dense_2", "mask_at_one"),
-    _activation(
-        "sigmoid without a", "dz[...] = da * (1 - a)", "outputs", "dense_1", "factor_a_missing"
+    _derivative("relu from 1 on", lambda t: (t.z > 1) * t.da, "article", "dense_2", "mask_at_one"),
+    _derivative(
+        "sigmoid without a", lambda t: t.da * (1 - t.a), "outputs", "dense_1", "factor_a_missing"
     ),
-    _activation(
-        "sigmoid without 1 - a", "dz[...] = da * a", "outputs", "dense_1", "factor_1_a_missing"
+    _derivative(
+        "sigmoid without 1 - a", lambda t: t.da * t.a, "outputs", "dense_1", "factor_1_a_missing"
     ),
-    _activation(
-        "sigmoid as tanh", "dz[...] = da * (1 - a**2)", "outputs", "dense_1", "wrong_derivative"
+    _derivative(
+        "sigmoid as tanh", lambda t: t.da * (1 - t.a**2), "outputs", "dense_1", "wrong_derivative"
     ),
-    _activation(
+    _derivative(
         "sigmoid with a plus",
-        "dz[...] = da * a * (1 + a)",
+        lambda t: t.da * t.a * (1 + t.a),
         "regression",
         "dense_2",
         "sign_in_derivative",
     ),
-    _activation(
+    _derivative(
         "sigmoid at a",
-        "s = 1 / (1 + np.exp(-a))\ndz[...] = da * s * (1 - s)",
+        lambda t: t.da * sigmoid(t.a) * (1 - sigmoid(t.a)),
         "outputs",
         "dense_1",
         "derivative_of_activation",
     ),
-    _activation(
+    _derivative(
         "sigmoid of z",
-        "dz[...] = da * z * (1 - z)",
+        lambda t: t.da * t.z * (1 - t.z),
         "sparse distribution",
         "dense_1",
         "derivative_at_z",
     ),
-    _activation(
-        "sigmoid missing",
-        "np.copyto(dz, da)",
-        "regression",
-        "dense_2",
-        "derivative_missing",
+    _derivative("sigmoid missing", lambda t: t.da, "regression", "dense_2", "derivative_missing"),
+    _derivative(
+        "tanh unsquared", lambda t: t.da * (1 - t.a), "square", "dense_2", "square_missing"
     ),
-    _activation("tanh unsquared", "dz[...] = da * (1 - a)", "square", "dense_2", "square_missing"),
-    _activation(
+    _derivative(
         "tanh as sigmoid",
-        "dz[...] = da * a * (1 - a)",
+        lambda t: t.da * t.a * (1 - t.a),
         "probabilities",
         "dense_1",
         "wrong_derivative",
     ),
-    _activation(
+    _derivative(
         "tanh with a plus",
-        "dz[...] = da * (1 + a**2)",
+        lambda t: t.da * (1 + t.a**2),
         "regression",
         "dense_1",
         "sign_in_derivative",
     ),
-    _activation("tanh of z", "dz[...] = da * (1 - z**2)", "clipped", "dense_1", "derivative_at_z"),
-    _activation(
+    _derivative(
+        "tanh of z", lambda t: t.da * (1 - t.z**2), "clipped", "dense_1", "derivative_at_z"
+    ),
+    _derivative(
         "tanh at a",
-        "dz[...] = da * (1 - np.tanh(a) ** 2)",
+        lambda t: t.da * (1 - np.tanh(t.a) ** 2),
         "square",
         "dense_2",
         "derivative_of_activation",
     ),
-    _activation("tanh missing", "np.copyto(dz, da)", "regression", "dense_1", "derivative_missing"),
-    _activation(
+    _derivative("tanh missing", lambda t: t.da, "regression", "dense_1", "derivative_missing"),
+    _derivative(
         "softmax by its diagonal",
-        "dz[...] = da * a * (1 - a)",
+        lambda t: t.da * t.a * (1 - t.a),
         "distribution",
         "dense_1",
         "softmax_diagonal",
     ),
-    _activation(
+    _derivative(
         "softmax without the sum",
-        "dz[...] = da * a",
+        lambda t: t.da * t.a,
         "distribution",
         "dense_1",
         "softmax_sum_missing",
     ),
-    _activation(
+    _derivative(
         "softmax over the samples",
-        "dz[...] = a * (da - (a * da).sum(axis=0))",
+        lambda t: t.a * (t.da - (t.a * t.da).sum(axis=0)),
         "distribution",
         "dense_1",
         "wrong_axis",
     ),
-    _activation(
+    _derivative(
         "softmax without its factor",
-        "dz[...] = da - (a * da).sum(axis=1, keepdims=True)",
+        lambda t: t.da - _row_sum(t.a * t.da),
         "distribution",
         "dense_1",
         "softmax_factor_missing",
     ),
-    _activation(
+    _derivative(
         "softmax with the sum of da",
-        "dz[...] = a * (da - da.sum(axis=1, keepdims=True))",
+        lambda t: t.a * (t.da - _row_sum(t.da)),
         "distribution",
         "dense_1",
         "sum_without_a",
     ),
-    _activation(
+    _derivative(
         "softmax with the mean",
-        "dz[...] = a * (da - (a * da).mean(axis=1, keepdims=True))",
+        lambda t: t.a * (t.da - _row_sum(t.a * t.da) / t.a.shape[1]),
         "distribution",
         "dense_1",
         "softmax_sum_mean",
     ),
-    _activation("linear times a", "dz[...] = da * a", "regression", "dense_3", "extra_factor"),
-    _weights(
-        "weights' gradient divided by m again",
-        "self._weights_gradient /= len(self.pre_activation_gradient)",
+    _derivative("linear times a", lambda t: t.da * t.a, "regression", "dense_3", "extra_factor"),
+    _gradient(
+        "kernel gradient divided by m again",
+        lambda t: t.dkernel / t.m,
         "article",
         "dense_3/kernel_gradient",
         "batch_size_twice",
     ),
-    _weights(
+    _gradient(
         "kernel gradient transposed",
-        "self._weights_gradient[:-1] = self._weights_gradient[:-1].T.copy()",
+        lambda t: t.dkernel.T.copy(),
         "square",
         "dense_3/kernel_gradient",
         "transposed",
     ),
-    _weights(
+    _gradient(
         "kernel gradient of the layer's own activation",
-        "self._weights_gradient[...] = self.outputs.with_ones.T @ self.pre_activation_gradient",
+        lambda t: t.a.T @ t.dz,
         "square",
         "dense_3/kernel_gradient",
         "own_activation",
     ),
-    _weights(
-        "weights' gradient of da",
-        "np.dot(self._x_T, self.outputs.gradient, out=self._weights_gradient)",
+    _gradient(
+        "kernel gradient of da",
+        lambda t: t.x.T @ t.da,
         "regression",
         "dense_2/kernel_gradient",
         "derivative_missing",
+        layer="dense_2",
     ),
-    _weights(
-        "weights' gradient without the last sample",
-        "np.dot(self._x_T[:, :-1], self.pre_activation_gradient[:-1], out=self._weights_gradient)",
+    _gradient(
+        "kernel gradient without the last sample",
+        lambda t: t.x[:-1].T @ t.dz[:-1],
         "article",
         "dense_3/kernel_gradient",
         "last_sample_missing",
     ),
-    _weights(
-        "weights' gradient of the first sample",
-        "np.dot(self._x_T[:, :1], self.pre_activation_gradient[:1], out=self._weights_gradient)",
+    _gradient(
+        "kernel gradient of the first sample",
+        lambda t: t.x[:1].T @ t.dz[:1],
         "sparse",
         "dense_2/kernel_gradient",
         "first_sample_only",
     ),
-    _weights(
-        "weights' gradient of the last sample",
-        "np.dot(self._x_T[:, -1:], self.pre_activation_gradient[-1:], out=self._weights_gradient)",
+    _gradient(
+        "kernel gradient of the last sample",
+        lambda t: t.x[-1:].T @ t.dz[-1:],
         "momentum",
         "dense_2/kernel_gradient",
         "last_sample_only",
     ),
-    _weights(
+    _gradient(
         "kernel gradient of input signs",
-        "self._weights_gradient[...] = np.sign(self._x_T) @ self.pre_activation_gradient",
+        lambda t: np.sign(t.x).T @ t.dz,
         "regression",
         "dense_3/kernel_gradient",
         "input_sign",
     ),
-    _weights(
+    _gradient(
         "kernel gradient: sign",
-        "self._weights_gradient[:-1] *= -1",
+        lambda t: -t.dkernel,
         "outputs",
         "dense_2/kernel_gradient",
         "sign",
     ),
-    _weights(
+    _gradient(
         "kernel gradient with the kernel added",
-        "self._weights_gradient[:-1] += self._kernel",
+        lambda t: t.dkernel + t.kernel,
         "article",
         "dense_3/kernel_gradient",
         "weight_decay",
     ),
-    _weights(
+    _gradient(
         "bias gradient is a mean",
-        "self._weights_gradient[-1] /= len(self.pre_activation_gradient)",
+        lambda t: t.dbias / t.m,
         "article",
         "dense_3/bias_gradient",
         "batch_size_twice",
     ),
-    _weights(
-        "bias gradient forgotten",
-        "self._weights_gradient[-1] = 0",
-        "sparse",
-        "dense_2/bias_gradient",
-        "zero",
+    _gradient(
+        "bias gradient forgotten", lambda _: 0, "sparse", "dense_2/bias_gradient", "zero"
     ),
-    _weights(
+    _gradient(
         "bias gradient summed over the units",
-        "self._weights_gradient[-1] = self.pre_activation_gradient.sum()",
+        lambda t: t.dz.sum(),
         "regression",
         "dense_3/bias_gradient",
         "units_summed",
     ),
-    _weights(
-        "bias gradient: sign",
-        "self._weights_gradient[-1] *= -1",
-        "square",
-        "dense_3/bias_gradient",
-        "sign",
-    ),
-    _weights(
+    _gradient("bias gradient: sign", lambda t: -t.dbias, "square", "dense_3/bias_gradient", "sign"),
+    _gradient(
         "bias gradient of the first sample",
-        "self._weights_gradient[-1] = self.pre_activation_gradient[0]",
+        lambda t: t.dz[0],
         "outputs",
         "dense_2/bias_gradient",
         "first_sample_only",
     ),
-    _weights(
+    _gradient(
         "bias gradient of da",
-        "self._weights_gradient[-1] = self.outputs.gradient.sum(axis=0)",
+        lambda t: t.da.sum(axis=0),
         "regression",
         "dense_2/bias_gradient",
         "derivative_missing",
+        layer="dense_2",
     ),
-    _weights(
-        "gradients pile up",
-        "self._weights_gradient += getattr(self, '_before', 0)\n"
-        "        self._before = self._weights_gradient.copy()",
-        "article",
-        "dense_3/kernel_gradient",
-        "factor_2",
+    _gradient(
+        "gradients pile up", _piled_up, "article", "dense_3/kernel_gradient", "factor_2"
     ),
-    _inputs(
+    _gradient(
         "input gradient with the kernel transposed",
-        "np.dot(self._kernel.T, self._dz_T, out=self._dx_T)",
+        lambda t: t.reader.dz @ t.reader.kernel,
         "square",
         "dense_2/activation_gradient",
         "kernel_transposed",
     ),
-    _inputs(
+    _gradient(
         "input gradient of da",
-        "np.dot(self._kernel, self.outputs.gradient.T, out=self._dx_T)",
+        lambda t: t.reader.da @ t.reader.kernel.T,
         "regression",
         "dense_1/activation_gradient",
         "derivative_missing_after",
+        layer="dense_1",
     ),
-    _inputs(
+    _gradient(
         "input gradient without the kernel's signs",
-        "np.dot(np.abs(self._kernel), self._dz_T, out=self._dx_T)",
+        lambda t: t.reader.dz @ np.abs(t.reader.kernel.T),
         "article",
         "dense_2/activation_gradient",
         "kernel_absolute",
     ),
-    _inputs(
+    _gradient(
         "input gradient divided by m",
-        "np.dot(self._kernel, self._dz_T / len(self._dz_T.T), out=self._dx_T)",
+        lambda t: t.da / t.m,
         "sparse",
         "dense_1/activation_gradient",
         "batch_size_twice",
     ),
-    _inputs(
+    _gradient(
         "input gradient: sign",
-        "np.dot(-self._kernel, self._dz_T, out=self._dx_T)",
+        lambda t: -t.da,
         "no bias",
         "dense_1/activation_gradient",
         "sign",
     ),
-    Mutant(
+    _gradient(
         "second layer taken for the first",
-        "network.py",
-        "BatchPlan.__init__",
-        "first=not self.passes",
-        "first=len(self.passes) < 2",
+        lambda _: 0,
         "article",
         "dense_1/activation_gradient",
         "zero",
+        layer="dense_1",
     ),
-    Mutant(
+    _gradient(
         "backward stops before the first layer",
-        "network.py",
-        "BatchPlan.backward",
-        "self.passes[-2::-1]",
-        "self.passes[-2:0:-1]",
+        lambda _: 0,
         "article",
         "dense_1/pre_activation_gradient",
         "zero",
-    ),
-    Mutant(
-        "backward goes forward",
-        "network.py",
-        "BatchPlan.backward",
-        "self.passes[-2::-1]",
-        "self.passes[:-1]",
-        "square",
-        "dense_1/pre_activation_gradient",
-        "zero",
+        layer="dense_1",
     ),
 )

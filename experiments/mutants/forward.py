@@ -1,238 +1,204 @@
 """Mistakes in the forward pass of scratchnet."""
 
-from experiments.mutants.mutant import Mutant
+import numpy as np
 
-_ACTIVATIONS, _DENSE = "activations/basic.py", "layers/dense.py"
-_PRODUCT = "np.dot(self._weights_T, self._x_T, out=self._z_T)"
+from experiments.mutants.mutant import DTYPES, Mutant
+from experiments.mutants.mutation import Formula, Replaced
+from scratchnet.types import Array
+
+FLOAT64 = ("float64",)
 
 
-def _pre_activation(name: str, new: str, scene: str, tensor: str, code: str) -> Mutant:
-    """Make a mutant that computes ``z``, or changes it after it was computed."""
-    new = new if "_z_T" in new or "[...]" in new else f"{_PRODUCT}\n{new}"
-    function = "DensePass.forward_pre_activation"
-    return Mutant(name, _DENSE, function, "", new, scene, f"{tensor}/pre_activation", code)
+def _pre_activation(
+    name: str, formula: Formula, scene: str, code: str, dtypes: tuple[str, ...] = DTYPES
+) -> Mutant:
+    mutation = Replaced("pre_activation", formula)
+    return Mutant(name, mutation, scene, "dense_1/pre_activation", code, dtypes)
 
 
 def _activation(
-    name: str, new: str, scene: str, tensor: str, code: str, dtypes: str = "float32 float64"
+    name: str,
+    formula: Formula,
+    scene: str,
+    layer: str,
+    code: str,
+    dtypes: tuple[str, ...] = DTYPES,
 ) -> Mutant:
-    """Make a mutant of the activation function that the name begins with."""
-    return Mutant(
-        name,
-        _ACTIVATIONS,
-        name.partition(" ")[0],
-        "",
-        new,
-        scene,
-        f"{tensor}/activation",
-        code,
-        tuple(dtypes.split()),
-    )
+    """Make a mutant of the activation that the name begins with."""
+    mutation = Replaced("activation", formula, activation=name.partition(" ")[0])
+    return Mutant(name, mutation, scene, f"{layer}/activation", code, dtypes)
+
+
+def sigmoid(z: Array) -> Array:
+    """Return 1 / (1 + exp(-z))."""
+    a: Array = 1 / (1 + np.exp(-z))
+    return a
+
+
+def softmax(z: Array, axis: int = 1) -> Array:
+    """Return exp(z) over its sum."""
+    e = np.exp(z - z.max(axis=axis, keepdims=True))
+    a: Array = e / e.sum(axis=axis, keepdims=True)
+    return a
+
+
+def single(values: Array) -> Array:
+    """Return values that went through float32."""
+    return values.astype(np.float32).astype(values.dtype)
 
 
 FORWARD = (
-    _pre_activation(
-        "bias not added",
-        "np.dot(self._kernel.T, self._x_T[: len(self._kernel)], out=self._z_T)",
-        "article",
-        "dense_1",
-        "bias_missing",
-    ),
-    _pre_activation(
-        "bias subtracted",
-        "self.pre_activation -= 2 * self._weights_T[:, -1]",
-        "sparse",
-        "dense_1",
-        "bias_subtracted",
-    ),
-    _pre_activation(
-        "bias added twice",
-        "self.pre_activation += self._weights_T[:, -1]",
-        "regression",
-        "dense_1",
-        "bias_twice",
-    ),
+    _pre_activation("bias not added", lambda t: t.x @ t.kernel, "article", "bias_missing"),
+    _pre_activation("bias subtracted", lambda t: t.z - 2 * t.bias, "sparse", "bias_subtracted"),
+    _pre_activation("bias added twice", lambda t: t.z + t.bias, "regression", "bias_twice"),
     _pre_activation(
         "bias of the first unit for all",
-        "self.pre_activation += self._weights_T[0, -1] - self._weights_T[:, -1]",
+        lambda t: t.x @ t.kernel + t.bias[0],
         "outputs",
-        "dense_1",
         "bias_first_only",
     ),
     _pre_activation(
-        "bias in reverse order",
-        "self.pre_activation += self._weights_T[::-1, -1] - self._weights_T[:, -1]",
-        "article",
-        "dense_1",
-        "bias_reversed",
+        "bias in reverse order", lambda t: t.x @ t.kernel + t.bias[::-1], "article", "bias_reversed"
     ),
     _pre_activation(
         "kernel transposed",
-        "self.pre_activation[...] = self._x_T[:-1].T @ self._kernel.T + self._weights_T[:, -1]",
+        lambda t: t.x @ t.kernel.T + t.bias,
         "square",
-        "dense_1",
         "kernel_transposed",
     ),
     _pre_activation(
         "last input left out",
-        "self._z_T[...] = (self._weights_T * [*[1] * (len(self._kernel) - 1), 0, 1]) @ self._x_T",
+        lambda t: t.x[:, :-1] @ t.kernel[:-1] + t.bias,
         "article",
-        "dense_1",
         "input_missing",
     ),
     _pre_activation(
         "first input left out",
-        "self._z_T[...] = self._weights_T[:, 1:] @ self._x_T[1:]",
+        lambda t: t.x[:, 1:] @ t.kernel[1:] + t.bias,
         "momentum",
-        "dense_1",
         "input_missing",
     ),
     _pre_activation(
         "kernel without its signs",
-        "self._z_T[...] = np.abs(self._kernel.T) @ self._x_T[:-1] + self._weights_T[:, -1:]",
+        lambda t: t.x @ np.abs(t.kernel) + t.bias,
         "probabilities",
-        "dense_1",
         "kernel_absolute",
     ),
-    Mutant(
-        "column of ones is zeros",
-        "layers/base.py",
-        "Buffer.__init__",
-        "np.ones((samples, units + 1)",
-        "np.zeros((samples, units + 1)",
-        "article",
-        "dense_1/pre_activation",
-        "bias_missing",
-    ),
-    Mutant(
+    _pre_activation(
         "inputs through float32",
-        "network.py",
-        "Network.check_inputs",
-        "np.asarray(x, self.dtype)",
-        "np.asarray(np.asarray(x, np.float32), self.dtype)",
+        lambda t: single(t.x) @ t.kernel + t.bias,
         "article",
-        "dense_1/pre_activation",
         "input_through_float32",
-        ("float64",),
+        FLOAT64,
     ),
-    Mutant(
+    _pre_activation(
         "weights through float32",
-        "parameters.py",
-        "Parameters.assign",
-        "self[name][...] = weights[name]",
-        "self[name][...] = np.asarray(weights[name], np.float32)",
+        lambda t: t.x @ single(t.kernel) + t.bias,
         "no bias",
-        "dense_1/pre_activation",
         "kernel_through_float32",
-        ("float64",),
+        FLOAT64,
     ),
-    _activation("relu of |z|", "np.abs(z, out=a)", "article", "dense_1", "absolute_value"),
-    _activation("relu that leaks", "np.maximum(z, 0.01 * z, out=a)", "sparse", "dense_1", "leaky"),
-    _activation("relu up to 6", "np.clip(z, 0, 6, out=a)", "saturated", "dense_1", "capped"),
+    _activation("relu of |z|", lambda t: np.abs(t.z), "article", "dense_1", "absolute_value"),
+    _activation(
+        "relu that leaks", lambda t: np.maximum(t.z, 0.01 * t.z), "sparse", "dense_1", "leaky"
+    ),
+    _activation("relu up to 6", lambda t: np.clip(t.z, 0, 6), "saturated", "dense_1", "capped"),
     _activation(
         "relu with the minimum",
-        "np.minimum(z, scratch.zeros, out=a)",
+        lambda t: np.minimum(t.z, 0),
         "square",
         "dense_1",
         "minimum_for_maximum",
     ),
-    _activation("relu as a step", "np.copyto(a, z > 0)", "momentum", "dense_1", "step_function"),
+    _activation("relu as a step", lambda t: t.z > 0, "momentum", "dense_1", "step_function"),
     _activation(
         "relu smoothed",
-        "np.log1p(np.exp(-np.abs(z)), out=a)\na += np.maximum(z, 0)",
+        lambda t: np.log1p(np.exp(-np.abs(t.z))) + np.maximum(t.z, 0),
         "article",
         "dense_1",
         "wrong_activation",
     ),
     _activation(
-        "sigmoid without the minus",
-        "a[...] = 1 / (1 + np.exp(z))",
-        "outputs",
-        "dense_1",
-        "argument_sign",
+        "sigmoid without the minus", lambda t: sigmoid(-t.z), "outputs", "dense_1", "argument_sign"
     ),
-    _activation("sigmoid is a tanh", "np.tanh(z, out=a)", "outputs", "dense_1", "wrong_activation"),
+    _activation(
+        "sigmoid is a tanh", lambda t: np.tanh(t.z), "outputs", "dense_1", "wrong_activation"
+    ),
     _activation(
         "sigmoid by a tanh of z",
-        "a[...] = (1 + np.tanh(z)) / 2",
+        lambda t: (1 + np.tanh(t.z)) / 2,
         "outputs",
         "dense_1",
         "argument_factor",
     ),
     _activation(
         "sigmoid made hard",
-        "np.clip(z / 6 + 0.5, 0, 1, out=a)",
+        lambda t: np.clip(t.z / 6 + 0.5, 0, 1),
         "regression",
         "dense_2",
         "wrong_activation",
     ),
     _activation(
         "sigmoid with e = 2.718",
-        "a[...] = 1 / (1 + np.power(z.dtype.type(2.718), -z))",
+        lambda t: 1 / (1 + np.power(t.z.dtype.type(2.718), -t.z)),
         "outputs",
         "dense_1",
         "euler_number",
     ),
     _activation(
         "sigmoid of half of z",
-        "a[...] = 1 / (1 + np.exp(-z / 2))",
+        lambda t: sigmoid(t.z / 2),
         "sparse distribution",
         "dense_1",
         "argument_factor",
     ),
     _activation(
-        "tanh is a sigmoid",
-        "a[...] = 1 / (1 + np.exp(-z))",
-        "regression",
-        "dense_1",
-        "wrong_activation",
+        "tanh is a sigmoid", lambda t: sigmoid(t.z), "regression", "dense_1", "wrong_activation"
     ),
     _activation(
         "tanh by a sigmoid of z",
-        "a[...] = 2 / (1 + np.exp(-z)) - 1",
+        lambda t: 2 * sigmoid(t.z) - 1,
         "square",
         "dense_2",
         "argument_factor",
     ),
-    _activation("tanh twice", "np.tanh(np.tanh(z), out=a)", "clipped", "dense_1", "applied_twice"),
     _activation(
-        "softmax over the samples",
-        "e = np.exp(z - z.max(axis=0))\na[...] = e / e.sum(axis=0)",
-        "square",
-        "dense_3",
-        "wrong_axis",
+        "tanh twice", lambda t: np.tanh(np.tanh(t.z)), "clipped", "dense_1", "applied_twice"
+    ),
+    _activation(
+        "softmax over the samples", lambda t: softmax(t.z, axis=0), "square", "dense_3", "wrong_axis"
     ),
     _activation(
         "softmax without its sum",
-        "a[...] = np.exp(z - z.max(axis=1, keepdims=True))",
+        lambda t: np.exp(t.z - t.z.max(axis=1, keepdims=True)),
         "distribution",
         "dense_1",
         "normalisation_missing",
     ),
     _activation(
         "softmax without its shift",
-        "e = np.exp(z)\na[...] = e / e.sum(axis=1, keepdims=True)",
+        lambda t: np.exp(t.z) / np.exp(t.z).sum(axis=1, keepdims=True),
         "overflowing",
         "dense_2",
         "shift_missing",
     ),
     _activation(
         "softmax with an epsilon",
-        "e = np.exp(z - z.max(axis=1, keepdims=True))\n"
-        "a[...] = e / (e.sum(axis=1, keepdims=True) + 1e-8)",
+        lambda t: (e := np.exp(t.z - t.z.max(axis=1, keepdims=True)))
+        / (e.sum(axis=1, keepdims=True) + 1e-8),
         "sparse",
         "dense_2",
         "epsilon_in_softmax",
-        "float64",
+        FLOAT64,
     ),
     _activation(
-        "softmax of -z",
-        "e = np.exp(-z + z.min(axis=1, keepdims=True))\na[...] = e / e.sum(axis=1, keepdims=True)",
-        "distribution",
-        "dense_1",
-        "argument_sign",
+        "softmax of -z", lambda t: softmax(-t.z), "distribution", "dense_1", "argument_sign"
     ),
     _activation(
-        "linear is a relu", "np.maximum(z, 0, out=a)", "regression", "dense_3", "wrong_activation"
+        "linear is a relu",
+        lambda t: np.maximum(t.z, 0),
+        "regression",
+        "dense_3",
+        "wrong_activation",
     ),
 )

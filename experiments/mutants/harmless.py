@@ -1,325 +1,236 @@
 """Variants that change nothing but rounding, and right networks that are hard to compare."""
 
-from experiments.mutants.mutant import DTYPES, Mutant
+from collections.abc import Callable, Iterable
 
-_ACTIVATIONS, _DENSE, _LOSSES = "activations/basic.py", "layers/dense.py", "losses.py"
-_PRODUCT = "DensePass.forward_pre_activation"
-_WEIGHTS = "DensePass.backward_weights"
-_GRADIENT = "np.dot(self._x_T, self.pre_activation_gradient, out=self._weights_gradient)"
+import numpy as np
 
-
-def _variant(
-    name: str,
-    file: str,
-    function: str,
-    old: str,
-    new: str,
-    scene: str,
-    dtypes: tuple[str, ...] = DTYPES,
-) -> Mutant:
-    return Mutant(name, file, function, old, new, scene, dtypes=dtypes)
+from experiments.mutants.mutant import Mutant, Mutation
+from experiments.mutants.mutation import Formula, Here, Replaced, Update, Weights
+from experiments.mutants.update import Step
+from scratchnet.types import Array
 
 
-def _in_order(name: str, order: str, scene: str) -> Mutant:
+def _variant(name: str, mutation: Mutation, scene: str) -> Mutant:
+    return Mutant(name, mutation, scene)
+
+
+def _in_order(name: str, order: Callable[..., Iterable[int]], scene: str) -> Mutant:
     """Make a variant that sums the products of the forward pass one by one."""
-    new = f"""self.pre_activation[...] = 0
-for i in {order}(range(len(self._x_T))):
-    self.pre_activation += np.outer(self._x_T[i], self._weights_T[:, i])"""
-    return _variant(name, _DENSE, _PRODUCT, "", new, scene)
+
+    def one_by_one(t: Here) -> Array:
+        z = np.zeros_like(t.z)
+        for i in order(range(t.x.shape[1])):
+            z += np.outer(t.x[:, i], t.kernel[i])
+        summed: Array = z + t.bias
+        return summed
+
+    return Mutant(name, Replaced("pre_activation", one_by_one), scene)
+
+
+def _product(name: str, formula: Formula, scene: str) -> Mutant:
+    return Mutant(name, Replaced("pre_activation", formula), scene)
+
+
+def _activation(name: str, formula: Formula, scene: str) -> Mutant:
+    """Make a variant of the activation that the name begins with, or of its derivative."""
+    activation, _, rest = name.partition(" ")
+    derivative = activation.endswith("'s")
+    tensor = "pre_activation_gradient" if derivative else "activation"
+    return Mutant(name, Replaced(tensor, formula, activation.removesuffix("'s")), scene)
+
+
+def _stable_sigmoid(t: Here) -> Array:
+    e = np.exp(-np.abs(t.z))
+    return np.where(t.z >= 0, 1 / (1 + e), e / (1 + e))
+
+
+def _softmax_by_its_mean(t: Here) -> Array:
+    e = np.exp(t.z - t.z.mean(axis=1, keepdims=True))
+    a: Array = e / e.sum(axis=1, keepdims=True)
+    return a
+
+
+def _softmax_from_the_last(t: Here) -> Array:
+    e = np.exp(t.z - t.z.max(axis=1, keepdims=True))
+    total = sum(e[:, k] for k in reversed(range(e.shape[1])))
+    a: Array = e / np.asarray(total)[:, None]
+    return a
+
+
+def _losses(t: Here) -> Array:
+    """Return the binary cross-entropy of logits, one by one."""
+    z = t.output
+    losses: Array = np.maximum(z, 0) - z * t.y + np.log1p(np.exp(-np.abs(z)))
+    return losses
+
+
+def _difference(t: Here) -> Array:
+    """Return p - y of logits without losing digits."""
+    e = np.exp(-np.abs(t.output))
+    q = e / (1 + e)
+    difference: Array = np.where(t.output > 0, (1 - t.y) - q, q - t.y)
+    return difference
+
+
+def _moments(p: Weights) -> Step:
+    m = p.m * p.beta_1 + p.g * p.one_minus_beta_1
+    v = p.v + (p.g * p.g - p.v) * p.one_minus_beta_2
+    return {"w": p.w - m * p.alpha / (np.sqrt(v) + p.epsilon), "m": m, "v": v}
+
+
+def _divided_first(p: Weights) -> Step:
+    w = p.w - p.w * p.weight_decay * p.learning_rate
+    m = p.m + (p.g - p.m) * p.one_minus_beta_1
+    v = p.v + (p.g * p.g - p.v) * p.one_minus_beta_2
+    return {"w": w - m / (np.sqrt(v) + p.epsilon) * p.alpha, "m": m, "v": v}
+
+
+def _second_moment(p: Weights) -> Step:
+    m = p.m + (p.g - p.m) * p.one_minus_beta_1
+    v = p.v + (p.g**2 - p.v) * p.one_minus_beta_2
+    return {"w": p.w - m * p.alpha / (np.sqrt(v) + p.epsilon), "m": m, "v": v}
+
+
+def _by_a_power(p: Weights) -> Step:
+    v = p.rho * p.v + p.one_minus_rho * (p.g * p.g)
+    return {"w": p.w - p.learning_rate * p.g * (1 / np.sqrt(v + p.epsilon)), "v": v}
+
+
+def _in_two_parts(p: Weights) -> Step:
+    step = p.learning_rate * p.g
+    m = p.momentum * p.m - step
+    return {"w": (p.w - step) + p.momentum * m, "m": m}
 
 
 HARMLESS = (
-    _variant("nothing changed", _DENSE, _PRODUCT, "np.dot", "np.dot", "article"),
-    _in_order("products summed from the first", "list", "article"),
-    _in_order("products summed from the last", "reversed", "sparse"),
-    _in_order("products of a wide layer summed from the first", "list", "wide"),
-    _in_order("products of a wide layer summed from the last", "reversed", "wide"),
-    _in_order("products of uncentred inputs summed from the first", "list", "uncentred"),
-    _in_order("products of uncentred inputs summed from the last", "reversed", "uncentred"),
-    _in_order("products of large inputs summed from the last", "reversed", "large"),
-    _in_order("products of small inputs summed from the last", "reversed", "small"),
-    _in_order("products before saturation summed from the last", "reversed", "saturated"),
-    _in_order("products before overflow summed from the last", "reversed", "overflowing"),
-    _variant(
-        "bias added apart",
-        _DENSE,
-        _PRODUCT,
-        "",
-        "self.pre_activation[...] = self._x_T[:-1].T @ self._kernel + self._weights_T[:, -1]",
-        "square",
-    ),
-    _variant(
+    _product("nothing changed", lambda t: t.z, "article"),
+    _in_order("products summed from the first", list, "article"),
+    _in_order("products summed from the last", reversed, "sparse"),
+    _in_order("products of a wide layer summed from the first", list, "wide"),
+    _in_order("products of a wide layer summed from the last", reversed, "wide"),
+    _in_order("products of uncentred inputs summed from the first", list, "uncentred"),
+    _in_order("products of uncentred inputs summed from the last", reversed, "uncentred"),
+    _in_order("products of large inputs summed from the last", reversed, "large"),
+    _in_order("products of small inputs summed from the last", reversed, "small"),
+    _in_order("products before saturation summed from the last", reversed, "saturated"),
+    _in_order("products before overflow summed from the last", reversed, "overflowing"),
+    _product("bias added apart", lambda t: t.x @ t.kernel + t.bias, "square"),
+    _product(
         "einsum for matmul",
-        _DENSE,
-        _PRODUCT,
-        "",
-        "np.einsum('jn,ij->ni', self._x_T, self._weights_T, out=self.pre_activation)",
+        lambda t: np.einsum("nj,ji->ni", t.x, t.kernel) + t.bias,
         "regression",
     ),
-    _variant(
+    _product(
         "product in another memory order",
-        _DENSE,
-        _PRODUCT,
-        "",
-        "self.pre_activation[...] = np.ascontiguousarray(self._x_T.T) @ self._weights_T.T.copy()",
+        lambda t: np.ascontiguousarray(t.x) @ np.asfortranarray(t.kernel) + t.bias,
         "wide",
     ),
-    _variant(
+    _product(
         "product in higher precision",
-        _DENSE,
-        _PRODUCT,
-        "",
-        "self._z_T[...] = self._weights_T.astype(np.longdouble) @ self._x_T",
+        lambda t: t.x.astype(np.longdouble) @ t.kernel + t.bias,
         "uncentred",
     ),
     _variant(
         "bias gradient summed apart",
-        _DENSE,
-        _WEIGHTS,
-        _GRADIENT,
-        f"{_GRADIENT}\n"
-        "        self._weights_gradient[-1] = self.pre_activation_gradient.sum(axis=0)",
+        Replaced("bias_gradient", lambda t: t.dz.sum(axis=0)),
         "article",
     ),
     _variant(
-        "weights' gradient summed sample by sample",
-        _DENSE,
-        _WEIGHTS,
-        _GRADIENT,
-        "self._weights_gradient[...] = sum(\n"
-        "            np.outer(x, d) for x, d in zip(self._x_T.T, self.pre_activation_gradient)\n"
-        "        )",
+        "kernel gradient summed sample by sample",
+        Replaced(
+            "kernel_gradient",
+            lambda t: sum(np.outer(x, d) for x, d in zip(t.x, t.dz, strict=True)),
+        ),
         "wide",
     ),
     _variant(
-        "weights' gradient summed from the last sample",
-        _DENSE,
-        _WEIGHTS,
-        _GRADIENT,
-        "self._weights_gradient[...] = self._x_T[:, ::-1] @ self.pre_activation_gradient[::-1]",
+        "kernel gradient summed from the last sample",
+        Replaced("kernel_gradient", lambda t: t.x[::-1].T @ t.dz[::-1]),
         "sparse",
     ),
     _variant(
         "input gradient by einsum",
-        _DENSE,
-        _WEIGHTS,
-        "np.dot(self._kernel, self._dz_T, out=self._dx_T)",
-        "np.einsum('ij,jn->in', self._kernel, self._dz_T, out=self._dx_T)",
+        Replaced(
+            "activation_gradient",
+            lambda t: np.einsum("nj,ij->ni", t.reader.dz, t.reader.kernel),
+        ),
         "square",
     ),
-    _variant(
-        "sigmoid by a tanh",
-        _ACTIVATIONS,
-        "sigmoid",
-        "",
-        "a[...] = (1 + np.tanh(z / 2)) / 2",
-        "outputs",
-    ),
-    _variant(
-        "sigmoid by e^z",
-        _ACTIVATIONS,
-        "sigmoid",
-        "",
-        "e = np.exp(-np.abs(z))\na[...] = np.where(z >= 0, 1 / (1 + e), e / (1 + e))",
-        "regression",
-    ),
-    _variant(
-        "sigmoid's derivative as a - a^2",
-        _ACTIVATIONS,
-        "sigmoid_backward",
-        "",
-        "dz[...] = da * (a * (1 - a))",
-        "outputs",
-    ),
-    _variant(
-        "relu by a mask",
-        _ACTIVATIONS,
-        "relu",
-        "",
-        "a[...] = z * (z > 0)",
-        "article",
-    ),
-    _variant(
-        "relu by |z|",
-        _ACTIVATIONS,
-        "relu",
-        "",
-        "a[...] = (z + np.abs(z)) / 2",
-        "momentum",
-    ),
-    _variant(
-        "relu's derivative by where",
-        _ACTIVATIONS,
-        "relu_backward",
-        "",
-        "dz[...] = np.where(z > 0, da, 0)",
-        "zeros",
-    ),
-    _variant(
+    _activation("sigmoid by a tanh", lambda t: (1 + np.tanh(t.z / 2)) / 2, "outputs"),
+    _activation("sigmoid by e^z", _stable_sigmoid, "regression"),
+    _activation("sigmoid's derivative as a - a^2", lambda t: t.da * (t.a * (1 - t.a)), "outputs"),
+    _activation("relu by a mask", lambda t: t.z * (t.z > 0), "article"),
+    _activation("relu by |z|", lambda t: (t.z + np.abs(t.z)) / 2, "momentum"),
+    _activation("relu's derivative by where", lambda t: np.where(t.z > 0, t.da, 0), "zeros"),
+    _activation(
         "tanh's derivative as (1 - a) (1 + a)",
-        _ACTIVATIONS,
-        "tanh_backward",
-        "",
-        "dz[...] = da * ((1 - a) * (1 + a))",
+        lambda t: t.da * ((1 - t.a) * (1 + t.a)),
         "square",
     ),
-    _variant(
-        "tanh's derivative with a power",
-        _ACTIVATIONS,
-        "tanh_backward",
-        "",
-        "dz[...] = (1 - a**2) * da",
-        "regression",
+    _activation(
+        "tanh's derivative with a power", lambda t: (1 - t.a**2) * t.da, "regression"
     ),
-    _variant(
+    _activation(
         "softmax times a reciprocal",
-        _ACTIVATIONS,
-        "softmax",
-        "np.divide(a, scratch.row, out=a)",
-        "np.multiply(a, 1 / scratch.row, out=a)",
+        lambda t: (e := np.exp(t.z - t.z.max(axis=1, keepdims=True)))
+        * (1 / e.sum(axis=1, keepdims=True)),
         "distribution",
     ),
-    _variant(
-        "softmax shifted by the mean",
-        _ACTIVATIONS,
-        "softmax",
-        "",
-        "e = np.exp(z - z.mean(axis=1, keepdims=True))\na[...] = e / e.sum(axis=1, keepdims=True)",
-        "distribution",
-    ),
-    _variant(
-        "softmax summed from the last class",
-        _ACTIVATIONS,
-        "softmax",
-        "np.add.reduce(a, axis=1, keepdims=True, out=scratch.row)",
-        "scratch.row[:, 0] = sum(a[:, k] for k in reversed(range(a.shape[1])))",
-        "no bias",
-    ),
-    _variant(
+    _activation("softmax shifted by the mean", _softmax_by_its_mean, "distribution"),
+    _activation("softmax summed from the last class", _softmax_from_the_last, "no bias"),
+    _activation(
         "softmax's derivative by its matrix",
-        _ACTIVATIONS,
-        "softmax_backward",
-        "",
-        "dz[...] = [a_i * (g - a_i @ g) for a_i, g in zip(a, da)]",
+        lambda t: np.array([a * (g - a @ g) for a, g in zip(t.a, t.da, strict=True)]),
         "distribution",
     ),
-    _variant(
-        "binary loss as a mean",
-        _LOSSES,
-        "BinaryCrossentropy.forward",
-        "return np.add.reduce(loss, axis=None) / self._count",
-        "return np.mean(loss)",
-        "article",
-    ),
+    _variant("binary loss as a mean", Replaced("loss", lambda t: np.mean(_losses(t))), "article"),
     _variant(
         "binary loss summed from the last",
-        _LOSSES,
-        "BinaryCrossentropy.forward",
-        "return np.add.reduce(loss, axis=None) / self._count",
-        "return sum(loss.ravel()[::-1]) / self._count",
+        Replaced("loss", lambda t: sum(_losses(t).ravel()[::-1]) / t.output.size),
         "outputs",
     ),
     _variant(
         "binary gradient as p - y",
-        _LOSSES,
-        "BinaryCrossentropy.backward",
-        "np.divide(gradient, self._count, out=gradient)",
-        "p = e / (1 + e)\n        gradient[...] = (np.where(z > 0, 1 - p, p) - y) / self._count",
+        Replaced("loss_gradient", lambda t: _difference(t) / t.output.size),
         "outputs",
     ),
     _variant(
         "binary gradient times 1 / m",
-        _LOSSES,
-        "BinaryCrossentropy.backward",
-        "np.divide(gradient, self._count, out=gradient)",
-        "np.multiply(gradient, 1 / self._count, out=gradient)",
+        Replaced("loss_gradient", lambda t: _difference(t) * (1 / t.y.dtype.type(t.m))),
         "article",
     ),
     _variant(
         "categorical loss of the class alone",
-        _LOSSES,
-        "CategoricalCrossentropy.forward",
-        "return -np.add.reduce(log_probability, axis=None) / self._samples",
-        "return np.sum(-log_probability.sum(axis=1)) / self._samples",
+        Replaced(
+            "loss",
+            lambda t: np.mean(
+                np.log(np.sum(np.exp(s := t.output - t.output.max(axis=1, keepdims=True)), axis=1))
+                - (s * t.y).sum(axis=1)
+            ),
+        ),
         "sparse",
     ),
     _variant(
         "squared loss by a power",
-        _LOSSES,
-        "MeanSquaredError.forward",
-        "np.multiply(error, error, out=error)",
-        "error[...] = error**2",
+        Replaced("loss", lambda t: np.sum((t.output - t.y) ** 2) / t.output.size),
         "regression",
     ),
     _variant(
         "squared loss by a dot product",
-        _LOSSES,
-        "MeanSquaredError.forward",
-        "",
-        "error = (self.output - self.targets).ravel()\nreturn error @ error / error.size",
+        Replaced("loss", lambda t: (e := (t.output - t.y).ravel()) @ e / e.size),
         "large",
     ),
     _variant(
         "squared gradient times 2 / n",
-        _LOSSES,
-        "MeanSquaredError.backward",
-        "",
-        "gradient[...] = (self.output - self.targets) * (2 / self._count)",
+        Replaced("loss_gradient", lambda t: (t.output - t.y) * t.y.dtype.type(2 / t.output.size)),
         "momentum",
     ),
+    _variant("moving mean as m beta + g (1 - beta)", Update(_moments), "sparse"),
+    _variant("second moment with g**2", Update(_second_moment), "small"),
+    _variant("adam's step divided first", Update(_divided_first), "decay"),
+    _variant("rmsprop by a power of -1/2", Update(_by_a_power), "regression"),
+    _variant("nesterov's step in two parts", Update(_in_two_parts), "nesterov"),
     _variant(
-        "moving mean as m beta + g (1 - beta)",
-        "optimizers.py",
-        "Adam.apply",
-        """np.subtract(gradients, m, out=step)
-        np.multiply(step, constants["one_minus_beta_1"], out=step)
-        np.add(m, step, out=m)""",
-        """m *= constants["beta_1"]
-        m += gradients * constants["one_minus_beta_1"]""",
-        "sparse",
-    ),
-    _variant(
-        "second moment with g**2",
-        "optimizers.py",
-        "Adam.apply",
-        "np.multiply(gradients, gradients, out=step)",
-        "step[...] = gradients**2",
-        "small",
-    ),
-    _variant(
-        "adam's step divided first",
-        "optimizers.py",
-        "Adam.apply",
-        """np.multiply(m, constants["alpha"], out=step)
-        np.divide(step, root, out=step)""",
-        """np.divide(m, root, out=step)
-        np.multiply(step, constants["alpha"], out=step)""",
-        "decay",
-    ),
-    _variant(
-        "rmsprop by a power of -1/2",
-        "optimizers.py",
-        "RMSprop.apply",
-        "np.divide(step, root, out=step)",
-        "np.multiply(step, 1 / root, out=step)",
-        "regression",
-    ),
-    _variant(
-        "nesterov's step in two parts",
-        "optimizers.py",
-        "SGD.apply",
-        """np.subtract(ahead, step, out=ahead)
-            np.add(weights, ahead, out=weights)""",
-        """np.subtract(weights, step, out=weights)
-            np.add(weights, ahead, out=weights)""",
-        "nesterov",
-    ),
-    _variant(
-        "descent by adding",
-        "optimizers.py",
-        "SGD.apply",
-        "np.subtract(weights, step, out=weights)",
-        "np.add(weights, -step, out=weights)",
-        "clipped",
+        "descent by adding", Update(lambda p: {"w": p.w + -(p.learning_rate * p.g)}), "clipped"
     ),
 )

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from experiments.mutants.article import FILE, article_values, article_weights, load_article
-from experiments.mutants.mutant import Mutant
-from experiments.mutants.package import load
+from experiments.mutants.article import article_values, article_weights, load_article
+from experiments.mutants.mutant import Mutant, Mutation
+from experiments.mutants.mutation import Initial, MutatedNetwork, Replaced, Update
+from experiments.mutants.patch import Patch
 from experiments.mutants.practice import RULES
 from experiments.mutants.scenes import twin_step
 from experiments.parity.initial import (
@@ -21,10 +22,11 @@ from experiments.parity.initial import (
 )
 from experiments.parity.mistakes import Diagnosis
 from experiments.parity.step import TwinStep, values_of
-from experiments.parity.trace import ParityRow, named_slots, restore
+from experiments.parity.trace import ParityRow, named_slots, new_state, restore
 from experiments.parity.verdict import Judgement, judge_network, judge_values
 from scratchnet.architecture import Architecture
-from scratchnet.optimizers import optimizer_to_dict
+from scratchnet.network import Network
+from scratchnet.optimizers import OptimizerState
 from scratchnet.types import Array
 
 
@@ -70,7 +72,8 @@ class Outcome:
 def judge(mutant: Mutant, dtype: str) -> Outcome:
     """Load a mutant, and judge it in a dtype."""
     with np.errstate(all="ignore"):
-        return (_judge_article if mutant.file == FILE else _judge_scratchnet)(mutant, dtype)
+        foreign = isinstance(mutant.mutation, Patch)
+        return (_judge_article if foreign else _judge_scratchnet)(mutant, dtype)
 
 
 def _judge_article(mutant: Mutant, dtype: str) -> Outcome:
@@ -87,21 +90,21 @@ def _judge_article(mutant: Mutant, dtype: str) -> Outcome:
 
 
 def _judge_scratchnet(mutant: Mutant, dtype: str) -> Outcome:
-    package, step = load(mutant), twin_step(mutant.scene, dtype)
-    network, state = _network(package, step)
-    initial = _initial(package, network, state)
+    step, mutation = twin_step(mutant.scene, dtype), mutant.mutation
+    network, state = _network(mutation, step)
+    initial = _initial(mutation, network, state)
     judgement = judge_network(step, network, state)
-    fresh, fresh_state = _network(package, step)
+    fresh, fresh_state = _network(mutation, step)
     restore(fresh, fresh_state, step.snapshot)
     ours = values_of(fresh.trace_step(step.snapshot.x, step.snapshot.y, fresh_state))
     alarms = {name: rule(ours, values_of(step.twin)) for name, rule in RULES.items()}
     return Outcome(mutant, dtype, *first_divergence(initial, judgement), alarms)
 
 
-Initial = list[tuple[ParityRow, Diagnosis | None]]
+Judged = list[tuple[ParityRow, Diagnosis | None]]
 
 
-def first_divergence(initial: Initial, judgement: Judgement) -> tuple[str, str, str]:
+def first_divergence(initial: Judged, judgement: Judgement) -> tuple[str, str, str]:
     """Return tensor, code and sentence of the first divergence."""
     for row, diagnosis in initial:
         if diagnosis is not None:
@@ -113,57 +116,23 @@ def first_divergence(initial: Initial, judgement: Judgement) -> tuple[str, str, 
     return name, first.diagnosis, first.sentence
 
 
-def _network(package: Any, step: TwinStep) -> tuple[Any, Any]:
-    """Make a mutant's own network and optimizer."""
-    architecture = package.Architecture.from_dict(step.architecture.to_dict())
-    network = package.Network(architecture, seed=0, dtype=step.dtype)
-    assert step.optimizer is not None
-    rule = package.optimizers.optimizer_from_dict(optimizer_to_dict(step.optimizer))
-    return network, package.OptimizerState(rule, network.parameters)
-
-
-def _initial(package: Any, network: Any, state: Any) -> Initial:
-    # Most mutants draw the very same numbers, which need judging only once.
-    drawn = _drawn(package)
-    weights = _judged_weights(drawn.tobytes(), _Draws(package))
-    return [*judge_initial_slots(named_slots(network, state), state.iterations), *weights]
-
-
-class _Draws:
-    """Draws a mutant's initial weights; all are equal, so that they do not tell a cache apart."""
-
-    def __init__(self, package: Any) -> None:
-        self._package = package
-
-    def __call__(self, architecture: Any, seed: int) -> Any:
-        mutated = self._package.Architecture.from_dict(architecture.to_dict())
-        return self._package.initial_weights(mutated, seed)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Draws)
-
-    def __hash__(self) -> int:
-        return 0
-
-
-def _drawn(package: Any) -> Any:
-    architecture = package.Architecture.from_dict(
-        {
-            "input_shape": [9],
-            "loss": "mean_squared_error",
-            "layers": [
-                {"units": units, "kernel_initializer": name, "bias_initializer": name}
-                for units, name in enumerate(package.initializers.INITIALIZERS, start=2)
-            ],
-        }
+def _network(mutation: Mutation, step: TwinStep) -> tuple[Network, OptimizerState]:
+    """Make a mutant's network and optimizer."""
+    network = MutatedNetwork(
+        mutation if isinstance(mutation, Replaced) else None, step.architecture, step.dtype
     )
-    draws = [package.initial_weights(architecture, seed) for seed in (0, 1)]
-    return np.concatenate([value.ravel() for weights in draws for value in weights.values()])
+    assert step.optimizer is not None
+    rule = mutation.of(step.optimizer) if isinstance(mutation, Update) else step.optimizer
+    return network, new_state(network, rule)
 
 
-@cache
-def _judged_weights(drawn: bytes, draw: Callable[..., Any]) -> Initial:  # noqa: ARG001
-    return judge_initial_weights(draw)
+def _initial(mutation: Mutation, network: Network, state: OptimizerState) -> Judged:
+    if not isinstance(mutation, Initial):
+        return []
+    if mutation.state is not None:
+        mutation.state(state)
+    judged = judge_initial_slots(named_slots(network, state), state.iterations)
+    return [*judged, *judge_initial_weights(mutation.weights)]
 
 
 def judge_all(mutants: Sequence[Mutant]) -> list[Outcome]:

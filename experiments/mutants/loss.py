@@ -1,233 +1,168 @@
 """Mistakes in scratchnet's losses and in their gradients."""
 
-from experiments.mutants.mutant import DTYPES, Mutant
+import numpy as np
 
-_BINARY, _ROWS, _SPARSE, _SQUARED = (
-    "BinaryCrossentropy",
-    "CategoricalCrossentropy",
-    "SparseCategoricalCrossentropy",
-    "MeanSquaredError",
-)
+from experiments.mutants.forward import FLOAT64, sigmoid, single, softmax
+from experiments.mutants.mutant import DTYPES, Mutant
+from experiments.mutants.mutation import Formula, Here, Replaced
+from scratchnet.types import Array
 
 
 def _loss(
-    name: str,
-    function: str,
-    old: str,
-    new: str,
-    scene: str,
-    code: str,
-    tensor: str = "loss",
-    dtypes: tuple[str, ...] = DTYPES,
+    name: str, formula: Formula, scene: str, code: str, dtypes: tuple[str, ...] = DTYPES
 ) -> Mutant:
-    return Mutant(name, "losses.py", function, old, new, scene, tensor, code, dtypes)
+    return Mutant(name, Replaced("loss", formula), scene, "loss", code, dtypes)
+
+
+def _gradient(name: str, formula: Formula, scene: str, tensor: str, code: str) -> Mutant:
+    return Mutant(name, Replaced("loss_gradient", formula), scene, tensor, code)
+
+
+def _units(t: Here) -> int:
+    return t.network.architecture.units
+
+
+def _binary(
+    t: Here, p: Array, y: Array, epsilon: float = 0.0, terms: tuple[int, int] = (1, 1)
+) -> Array:
+    positive, negative = y * np.log(p + epsilon), (1 - y) * np.log(1 - p + epsilon)
+    found: Array = -np.sum(terms[0] * positive + terms[1] * negative) / p.size
+    return found
+
+
+def _stable(t: Here, z: Array, y: Array) -> Array:
+    """Return the losses of logits, one by one."""
+    losses: Array = np.maximum(z, 0) - z * y + np.log1p(np.exp(-np.abs(z)))
+    return losses
+
+
+def _clipped(p: Array, bound: float = 1e-7) -> Array:
+    return np.clip(p, p.dtype.type(bound), p.dtype.type(1 - bound))
+
+
+def _shifted(t: Here) -> Array:
+    """Return one-hot targets of classes counted from 1."""
+    return np.hstack([t.y[:, 1:], np.zeros_like(t.y[:, :1])])
 
 
 LOSSES = (
     _loss(
-        "binary loss: sum for mean",
-        f"{_BINARY}.forward",
-        " / self._count",
-        "",
-        "article",
-        "batch_size_missing",
+        "binary loss: sum for mean", lambda t: t.loss * t.output.size, "article", "batch_size_missing"
     ),
     _loss(
         "binary loss: divided by the samples only",
-        f"{_BINARY}.forward",
-        "self._count",
-        "self._samples",
+        lambda t: _stable(t, t.output, t.y).sum() / t.m,
         "outputs",
         "units_missing",
     ),
+    _loss("binary loss: sign", lambda t: -t.loss, "decay", "sign"),
     _loss(
-        "binary loss: sign",
-        f"{_BINARY}.forward",
-        "return np.add.reduce",
-        "return -np.add.reduce",
-        "decay",
-        "sign",
-    ),
-    _loss(
-        "binary loss: logarithm of base 2",
-        f"{_BINARY}.forward",
-        "/ self._count",
-        "/ self._count / np.log(2)",
-        "article",
-        "log_base",
+        "binary loss: logarithm of base 2", lambda t: t.loss / np.log(2), "article", "log_base"
     ),
     _loss(
         "binary loss: divided by m - 1",
-        f"{_BINARY}.forward",
-        "/ self._count",
-        "/ (self._count - 1)",
+        lambda t: t.loss * t.m / (t.m - 1),
         "article",
         "batch_size_minus_one",
     ),
     _loss(
         "binary loss: targets inverted",
-        f"{_BINARY}.forward",
-        "np.multiply(z, y, out=other)",
-        "np.multiply(z, 1 - y, out=other)",
+        lambda t: _stable(t, t.output, 1 - t.y).mean(),
         "article",
         "targets_inverted",
     ),
     _loss(
         "binary loss: only the term of class 1",
-        f"{_BINARY}.forward",
-        "return np.add.reduce(loss, axis=None)",
-        "return np.add.reduce(loss * y, axis=None)",
+        lambda t: (_stable(t, t.output, t.y) * t.y).mean(),
         "decay",
         "negative_term_missing",
     ),
     _loss(
         "binary loss: only the term of class 0",
-        f"{_BINARY}.forward",
-        "return np.add.reduce(loss, axis=None)",
-        "return np.add.reduce(loss * (1 - y), axis=None)",
+        lambda t: (_stable(t, t.output, t.y) * (1 - t.y)).mean(),
         "outputs",
         "positive_term_missing",
     ),
     _loss(
         "binary loss: the mean squared error",
-        f"{_BINARY}.forward",
-        "return np.add.reduce(loss, axis=None)",
-        "return np.sum((1 / (1 + np.exp(-z)) - y) ** 2)",
+        lambda t: np.mean((sigmoid(t.output) - t.y) ** 2),
         "article",
         "squared_error",
     ),
     _loss(
         "binary loss: clipped for fused",
-        f"{_BINARY}.forward",
-        "return np.add.reduce(loss, axis=None)",
-        """p = np.clip(1 / (1 + np.exp(-z)), self._lowest, self._highest)
-        loss = -(y * np.log(p) + (1 - y) * np.log(1 - p))
-        return np.add.reduce(loss, axis=None)""",
+        lambda t: _binary(t, _clipped(sigmoid(t.output)), t.y),
         "saturated",
         "clipped_or_fused",
     ),
     _loss(
-        "binary loss: through float32",
-        f"{_BINARY}.forward",
-        "np.add.reduce(loss, axis=None) / self._count",
-        "loss.dtype.type(np.float32(np.add.reduce(loss, axis=None) / self._count))",
-        "outputs",
-        "through_float32",
-        dtypes=("float64",),
+        "binary loss: through float32", lambda t: single(t.loss), "outputs", "through_float32", FLOAT64
     ),
     _loss(
         "binary loss: an epsilon in the logarithms",
-        f"{_BINARY}._forward_clipped",
-        "",
-        """y, p, e = self.targets, self.output, 1e-8
-return -np.sum(y * np.log(p + e) + (1 - y) * np.log(1 - p + e)) / self._count""",
+        lambda t: _binary(t, t.output, t.y, 1e-8),
         "probabilities",
         "epsilon_in_log",
-        dtypes=("float64",),
+        FLOAT64,
     ),
     _loss(
         "binary loss: a larger epsilon in the logarithms",
-        f"{_BINARY}._forward_clipped",
-        "",
-        """y, p, e = self.targets, self.output, 1e-5
-return -np.sum(y * np.log(p + e) + (1 - y) * np.log(1 - p + e)) / self._count""",
+        lambda t: _binary(t, t.output, t.y, 1e-5),
         "probabilities",
         "epsilon_in_log",
     ),
     _loss(
         "binary loss: clipped at 1e-5",
-        f"{_BINARY}._forward_clipped",
-        "np.clip(self.output, self._lowest, self._highest, out=other)",
-        "np.clip(self.output, 1e-5, 1 - 1e-5, out=other)",
+        lambda t: _binary(t, _clipped(t.output, 1e-5), t.y),
         "clipped",
         "clip_bound",
     ),
     _loss(
         "categorical loss: mean over the classes",
-        f"{_ROWS}.forward",
-        "self._samples",
-        "self._count",
+        lambda t: t.loss / _units(t),
         "square",
         "classes_mean",
     ),
     _loss(
-        "categorical loss: sum for mean",
-        f"{_ROWS}.forward",
-        " / self._samples",
-        "",
-        "no bias",
-        "batch_size_missing",
+        "categorical loss: sum for mean", lambda t: t.loss * t.m, "no bias", "batch_size_missing"
     ),
-    _loss(
-        "categorical loss: the minus is missing",
-        f"{_ROWS}.forward",
-        "return -np",
-        "return np",
-        "sparse",
-        "sign",
-    ),
+    _loss("categorical loss: the minus is missing", lambda t: -t.loss, "sparse", "sign"),
     _loss(
         "categorical loss: an epsilon in the logarithm",
-        f"{_ROWS}.forward",
-        "log_probability = np.subtract(shifted, self._row, out=shifted)",
-        "log_probability = np.log(np.exp(shifted - self._row) + 1e-12)",
+        lambda t: -np.sum(t.y * np.log(softmax(t.output) + 1e-12)) / t.m,
         "square",
         "epsilon_in_log",
-        dtypes=("float64",),
+        FLOAT64,
     ),
     _loss(
         "categorical loss: not divided by the row sum",
-        f"{_ROWS}._normalise_and_clip",
-        "np.divide(self.output, self._row, out=self._scratch)",
-        "self.output",
+        lambda t: -np.sum(t.y * np.log(_clipped(t.output))) / t.m,
         "distribution",
         "row_sum_missing",
     ),
     _loss(
         "sparse loss: classes counted from 1",
-        f"{_SPARSE}.prepare",
-        "np.equal(self.targets, self._classes,",
-        "np.equal(self.targets, self._classes + 1,",
+        lambda t: -np.sum(_shifted(t) * np.log(softmax(t.output))) / t.m,
         "sparse",
         "targets_shifted",
     ),
-    _loss(
-        "squared loss: half of it",
-        f"{_SQUARED}.forward",
-        "/ self._count",
-        "/ self._count / 2",
-        "regression",
-        "factor_half",
-    ),
+    _loss("squared loss: half of it", lambda t: t.loss / 2, "regression", "factor_half"),
     _loss(
         "squared loss: summed over the units",
-        f"{_SQUARED}.forward",
-        "self._count",
-        "self._samples",
+        lambda t: t.loss * _units(t),
         "momentum",
         "units_missing",
     ),
     _loss(
         "squared loss: the absolute error",
-        f"{_SQUARED}.forward",
-        "np.multiply(error, error, out=error)",
-        "np.abs(error, out=error)",
+        lambda t: np.mean(np.abs(t.output - t.y)),
         "regression",
         "absolute_error",
     ),
-    _loss(
-        "squared loss: its root",
-        f"{_SQUARED}.forward",
-        "return np.add.reduce(error, axis=None) / self._count",
-        "return np.sqrt(np.add.reduce(error, axis=None) / self._count)",
-        "nesterov",
-        "root",
-    ),
+    _loss("squared loss: its root", lambda t: np.sqrt(t.loss), "nesterov", "root"),
     _loss(
         "squared loss: not squared",
-        f"{_SQUARED}.forward",
-        "        np.multiply(error, error, out=error)\n",
-        "",
+        lambda t: np.mean(t.output - t.y),
         "momentum",
         "error_unsquared",
     ),
@@ -235,227 +170,175 @@ return -np.sum(y * np.log(p + e) + (1 - y) * np.log(1 - p + e)) / self._count"""
 
 _FUSED_3, _FUSED_2 = "dense_3/pre_activation_gradient", "dense_2/pre_activation_gradient"
 _OUTPUT_2, _OUTPUT_3 = "dense_2/activation_gradient", "dense_3/activation_gradient"
-_DIVIDED = "np.divide(gradient, self._count, out=gradient)"
+
+
+def _passing_at_clip(t: Here) -> Array:
+    p = _clipped(t.output)
+    slope: Array = ((1 - t.y) / (1 - p) - t.y / p) / p.size
+    return slope
+
+
+def _row_gradient(t: Here, *, constant_sum: bool = False, sum_missing: bool = False) -> Array:
+    """Return the gradient of a categorical loss that divides by the sum of each row."""
+    total = t.output.sum(axis=1, keepdims=True)
+    q = t.output / total
+    g = -t.y / _clipped(q) / t.m
+    if not constant_sum:
+        g = g - (g * q).sum(axis=1, keepdims=True)
+    return g if sum_missing else g / total
+
 
 LOSS_GRADIENTS = (
-    _loss(
+    _gradient(
         "binary gradient: not divided by the batch size",
-        f"{_BINARY}.backward",
-        f"        {_DIVIDED}\n",
-        "",
+        lambda t: t.dloss * t.m,
         "article",
+        _FUSED_3,
         "batch_size_missing",
-        _FUSED_3,
     ),
-    _loss(
-        "binary gradient: y - p",
-        f"{_BINARY}.backward",
-        _DIVIDED,
-        "np.divide(gradient, -self._count, out=gradient)",
-        "article",
-        "sign",
-        _FUSED_3,
-    ),
-    _loss(
+    _gradient("binary gradient: y - p", lambda t: -t.dloss, "article", _FUSED_3, "sign"),
+    _gradient(
         "binary gradient: divided by the samples only",
-        f"{_BINARY}.backward",
-        _DIVIDED,
-        "np.divide(gradient, self._samples, out=gradient)",
+        lambda t: t.dloss * _units(t),
         "outputs",
+        _FUSED_2,
         "units_missing",
-        _FUSED_2,
     ),
-    _loss(
+    _gradient(
         "binary gradient: times p (1 - p)",
-        f"{_BINARY}.backward",
-        _DIVIDED,
-        f"""{_DIVIDED}
-        p = 1 / (1 + np.exp(-z))
-        gradient *= p * (1 - p)""",
+        lambda t: t.dloss * sigmoid(t.output) * (1 - sigmoid(t.output)),
         "article",
+        _FUSED_3,
         "derivative_twice",
-        _FUSED_3,
     ),
-    _loss(
+    _gradient(
         "binary gradient: z - y",
-        f"{_BINARY}.backward",
-        _DIVIDED,
-        "gradient[...] = (z - y) / self._count",
+        lambda t: (t.output - t.y) / t.output.size,
         "decay",
+        _FUSED_2,
         "logits_for_probability",
-        _FUSED_2,
     ),
-    _loss(
+    _gradient(
         "binary gradient: targets missing",
-        f"{_BINARY}.backward",
-        _DIVIDED,
-        "gradient[...] = 1 / (1 + np.exp(-z)) / self._count",
+        lambda t: sigmoid(t.output) / t.output.size,
         "outputs",
-        "targets_missing",
         _FUSED_2,
+        "targets_missing",
     ),
-    _loss(
+    _gradient(
         "binary gradient: targets inverted",
-        f"{_BINARY}.backward",
-        _DIVIDED,
-        "gradient[...] = (1 / (1 + np.exp(-z)) - (1 - y)) / self._count",
+        lambda t: (sigmoid(t.output) - (1 - t.y)) / t.output.size,
         "article",
+        _FUSED_3,
         "targets_inverted",
-        _FUSED_3,
     ),
-    _loss(
+    _gradient(
         "binary gradient: of classes",
-        f"{_BINARY}.backward",
-        _DIVIDED,
-        "gradient[...] = ((z > 0) - y) / self._count",
+        lambda t: ((t.output > 0) - t.y) / t.output.size,
         "article",
+        _FUSED_3,
         "predicted_classes",
-        _FUSED_3,
     ),
-    _loss(
+    _gradient(
         "binary gradient: clipped for fused",
-        f"{_BINARY}.backward",
-        _DIVIDED,
-        f"""{_DIVIDED}
-        p = 1 / (1 + np.exp(-z))
-        gradient[(p < self._lowest) | (p > self._highest)] = 0""",
+        lambda t: np.where(_clipped(sigmoid(t.output)) == sigmoid(t.output), t.dloss, 0),
         "saturated",
+        _FUSED_2,
         "clipped_or_fused",
-        _FUSED_2,
     ),
-    _loss(
+    _gradient(
         "binary gradient: digits lost where saturated",
-        f"{_BINARY}.backward",
-        _DIVIDED,
-        "gradient[...] = (1 / (1 + np.exp(-z)) - y) / self._count",
+        lambda t: (sigmoid(t.output) - t.y) / t.output.size,
         "saturated",
+        _FUSED_2,
         "digits_lost",
-        _FUSED_2,
     ),
-    _loss(
+    _gradient(
         "categorical gradient: divided by the classes too",
-        f"{_ROWS}.backward",
-        "np.divide(gradient, self._samples, out=gradient)",
-        _DIVIDED,
+        lambda t: t.dloss / _units(t),
         "no bias",
+        _FUSED_2,
         "units_twice",
-        _FUSED_2,
     ),
-    _loss(
+    _gradient(
         "categorical gradient: targets missing",
-        f"{_ROWS}.backward",
-        "        np.subtract(gradient, self.targets, out=gradient)\n",
-        "",
+        lambda t: softmax(t.output) / t.m,
         "sparse",
+        _FUSED_2,
         "targets_missing",
-        _FUSED_2,
     ),
-    _loss(
+    _gradient(
         "categorical gradient: sigmoids",
-        f"{_ROWS}.backward",
-        "np.divide(gradient, self._row, out=gradient)",
-        "gradient[...] = 1 / (1 + np.exp(-self.output))",
+        lambda t: (sigmoid(t.output) - t.y) / t.m,
         "square",
-        "sigmoid_for_softmax",
         _FUSED_3,
+        "sigmoid_for_softmax",
     ),
-    _loss(
+    _gradient(
         "categorical gradient: not divided by the batch size",
-        f"{_ROWS}.backward",
-        "        np.divide(gradient, self._samples, out=gradient)\n",
-        "",
+        lambda t: t.dloss * t.m,
         "no bias",
-        "batch_size_missing",
         _FUSED_2,
+        "batch_size_missing",
     ),
-    _loss(
+    _gradient(
         "squared gradient: the 2 is missing",
-        f"{_SQUARED}.backward",
-        "        np.add(gradient, gradient, out=gradient)\n",
-        "",
+        lambda t: t.dloss / 2,
         "regression",
+        _OUTPUT_3,
         "factor_half",
-        _OUTPUT_3,
     ),
-    _loss(
-        "squared gradient: y - p",
-        f"{_SQUARED}.backward",
-        "np.subtract(self.output, self.targets, out=gradient)",
-        "np.subtract(self.targets, self.output, out=gradient)",
-        "momentum",
-        "sign",
-        _OUTPUT_2,
-    ),
-    _loss(
+    _gradient("squared gradient: y - p", lambda t: -t.dloss, "momentum", _OUTPUT_2, "sign"),
+    _gradient(
         "squared gradient: sum for mean",
-        f"{_SQUARED}.backward",
-        f"        {_DIVIDED}\n",
-        "",
+        lambda t: t.dloss * t.output.size,
         "regression",
-        "size_missing",
         _OUTPUT_3,
+        "size_missing",
     ),
-    _loss(
+    _gradient(
         "clipped gradient: a sign between the terms",
-        f"{_BINARY}._backward_clipped",
-        "np.subtract(gradient, other, out=gradient)",
-        "np.add(gradient, other, out=gradient)",
+        lambda t: ((1 - t.y) / (1 - t.output) + t.y / t.output) / t.output.size,
         "probabilities",
+        _OUTPUT_2,
         "sign_of_term",
-        _OUTPUT_2,
     ),
-    _loss(
-        "clipped gradient: passes where clipped",
-        f"{_BINARY}._backward_clipped",
-        "        self._stop_where_clipped(gradient, self.output)\n",
-        "",
-        "clipped",
-        "clip_ignored",
-        _OUTPUT_2,
+    _gradient(
+        "clipped gradient: passes where clipped", _passing_at_clip, "clipped", _OUTPUT_2, "clip_ignored"
     ),
-    _loss(
+    _gradient(
         "clipped gradient: p - y",
-        f"{_BINARY}._backward_clipped",
-        _DIVIDED,
-        "gradient[...] = (self.output - y) / self._count",
+        lambda t: (t.output - t.y) / t.output.size,
         "probabilities",
+        _OUTPUT_2,
         "difference_only",
-        _OUTPUT_2,
     ),
-    _loss(
+    _gradient(
         "clipped gradient: only the term of class 1",
-        f"{_BINARY}._backward_clipped",
-        "np.divide(gradient, other, out=gradient)",
-        "gradient[...] = 0",
+        lambda t: -t.y / t.output / t.output.size,
         "probabilities",
+        _OUTPUT_2,
         "negative_term_missing",
-        _OUTPUT_2,
     ),
-    _loss(
+    _gradient(
         "row gradient: the sum taken for a constant",
-        f"{_ROWS}._backward_clipped",
-        "        np.subtract(gradient, self._row_2, out=gradient)\n",
-        "",
+        lambda t: _row_gradient(t, constant_sum=True),
         "distribution",
+        _OUTPUT_2,
         "row_sum_constant",
-        _OUTPUT_2,
     ),
-    _loss(
+    _gradient(
         "row gradient: not divided by the sum",
-        f"{_ROWS}._backward_clipped",
-        "        np.divide(gradient, self._row, out=gradient)\n",
-        "",
+        lambda t: _row_gradient(t, sum_missing=True),
         "distribution",
+        _OUTPUT_2,
         "row_sum_missing",
-        _OUTPUT_2,
     ),
-    _loss(
+    _gradient(
         "sparse gradient: without 1 / p",
-        f"{_SPARSE}.backward",
-        "            np.divide(gradient, clipped, out=gradient)\n",
-        "",
+        lambda t: t.dloss * _clipped(t.output),
         "sparse distribution",
-        "log_derivative_missing",
         _OUTPUT_2,
+        "log_derivative_missing",
     ),
 )

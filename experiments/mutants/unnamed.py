@@ -1,120 +1,109 @@
 """Mistakes that the catalogue of known ones has no name for: found and pinned all the same."""
 
-from experiments.mutants.mutant import Mutant
+import numpy as np
 
-_GRADIENT = "np.dot(self._x_T, self.pre_activation_gradient, out=self._weights_gradient)"
-
-
-def _unnamed(
-    name: str, file: str, function: str, old: str, new: str, scene: str, tensor: str
-) -> Mutant:
-    return Mutant(name, file, function, old, new, scene, tensor)
+from experiments.mutants.forward import softmax
+from experiments.mutants.mutant import Mutant, Mutation
+from experiments.mutants.mutation import Here, Replaced, Update
+from experiments.mutants.update import adam, rmsprop
+from scratchnet.types import Array
 
 
-def _weights(name: str, then: str, scene: str, tensor: str) -> Mutant:
-    function = "DensePass.backward_weights"
-    new = f"{_GRADIENT}\n        {then}"
-    return _unnamed(name, "layers/dense.py", function, _GRADIENT, new, scene, tensor)
+def _unnamed(name: str, mutation: Mutation, scene: str, tensor: str) -> Mutant:
+    return Mutant(name, mutation, scene, tensor)
+
+
+def _half_dropped(t: Here) -> Array:
+    a = t.a.copy()
+    a[:, ::2] = 0
+    return a
+
+
+def _last_unit_forgotten(t: Here) -> Array:
+    gradient = t.dkernel.copy()
+    gradient[:, -1] = 0
+    return gradient
+
+
+def _one_element_off(t: Here) -> Array:
+    gradient = t.dkernel.copy()
+    gradient[0, 0] *= 1 + 1e-6
+    return gradient
+
+
+def _focal(t: Here) -> Array:
+    z, y = t.output, t.y
+    losses = np.maximum(z, 0) - z * y + np.log1p(np.exp(-np.abs(z)))
+    return np.asarray(np.mean(losses**2))
+
+
+def _added_terms(t: Here) -> Array:
+    z, y = t.output, t.y
+    return np.asarray(np.mean(np.maximum(z, 0) + z * y + np.log1p(np.exp(-np.abs(z)))))
 
 
 UNNAMED = (
     _unnamed(
         "inputs centred in the layer",
-        "layers/dense.py",
-        "DensePass.forward_pre_activation",
-        "",
-        "np.dot(self._weights_T, self._x_T, out=self._z_T)\n"
-        "self.pre_activation -= self.pre_activation.mean(axis=0)",
+        Replaced("pre_activation", lambda t: t.z - t.z.mean(axis=0)),
         "article",
         "dense_1/pre_activation",
     ),
     _unnamed(
         "half of the units dropped",
-        "activations/basic.py",
-        "relu",
-        "",
-        "np.maximum(z, scratch.zeros, out=a)\na[:, ::2] = 0",
+        Replaced("activation", _half_dropped, activation="relu"),
         "sparse",
         "dense_1/activation",
     ),
     _unnamed(
         "softmax of squares",
-        "activations/basic.py",
-        "softmax",
-        "np.exp(a, out=a)",
-        "np.exp(a * np.abs(a), out=a)",
+        Replaced("activation", lambda t: softmax(t.z * np.abs(t.z)), activation="softmax"),
         "no bias",
         "dense_2/activation",
     ),
     _unnamed(
-        "binary loss: a sign between the terms",
-        "losses.py",
-        "BinaryCrossentropy.forward",
-        "np.subtract(loss, other, out=loss)",
-        "np.add(loss, other, out=loss)",
-        "article",
-        "loss",
+        "binary loss: a sign between the terms", Replaced("loss", _added_terms), "article", "loss"
     ),
-    _unnamed(
-        "binary loss: focal",
-        "losses.py",
-        "BinaryCrossentropy.forward",
-        "return np.add.reduce(loss, axis=None)",
-        "return np.add.reduce(loss**2, axis=None)",
-        "outputs",
-        "loss",
-    ),
+    _unnamed("binary loss: focal", Replaced("loss", _focal), "outputs", "loss"),
     _unnamed(
         "tanh' with a cube",
-        "activations/basic.py",
-        "tanh_backward",
-        "",
-        "dz[...] = da * (1 - a**3)",
+        Replaced("pre_activation_gradient", lambda t: t.da * (1 - t.a**3), activation="tanh"),
         "regression",
         "dense_1/pre_activation_gradient",
     ),
     _unnamed(
         "relu' of another sample",
-        "activations/basic.py",
-        "relu_backward",
-        "",
-        "dz[...] = da * (a[::-1] > 0)",
+        Replaced("pre_activation_gradient", lambda t: t.da * (t.a[::-1] > 0), activation="relu"),
         "square",
         "dense_1/pre_activation_gradient",
     ),
-    _weights(
-        "gradients clipped at 0.05",
-        "np.clip(self._weights_gradient, -0.05, 0.05, out=self._weights_gradient)",
+    _unnamed(
+        "gradients turned into their cubes",
+        Replaced("kernel_gradient", lambda t: t.dkernel**3),
         "article",
         "dense_3/kernel_gradient",
     ),
-    _weights(
+    _unnamed(
         "the last unit's gradient forgotten",
-        "self._weights_gradient[:, -1] = 0",
+        Replaced("kernel_gradient", _last_unit_forgotten),
         "regression",
         "dense_3/kernel_gradient",
     ),
-    _weights(
+    _unnamed(
         "one element of the gradient a millionth off",
-        "self._weights_gradient[0, 0] *= 1 + 1e-6",
+        Replaced("kernel_gradient", _one_element_off),
         "outputs",
         "dense_2/kernel_gradient",
     ),
     _unnamed(
         "rmsprop: the mean of the batch's norm",
-        "optimizers.py",
-        "RMSprop.apply",
-        "np.multiply(gradients, gradients, out=step)",
-        "step[...] = np.mean(gradients * gradients)",
+        Update(lambda p: rmsprop(p, v=p.rho * p.v + p.one_minus_rho * np.mean(p.g**2))),
         "regression",
         "dense_1/kernel_velocity",
     ),
     _unnamed(
         "adam: the square of the mean",
-        "optimizers.py",
-        "Adam.apply",
-        "np.multiply(gradients, gradients, out=step)",
-        "np.multiply(m, m, out=step)",
+        Update(lambda p: adam(p, v=p.v + (p.m**2 - p.v) * p.one_minus_beta_2)),
         "sparse",
         "dense_1/kernel_velocity",
     ),

@@ -1,586 +1,509 @@
-"""Mistakes in scratchnet's optimizers."""
+"""Mistakes in scratchnet's optimizers: the rule once more, with one thing other than it should be."""
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from experiments.mutants.forward import FLOAT64, single
 from experiments.mutants.mutant import DTYPES, Mutant
+from experiments.mutants.mutation import Rule, Update, Weights
 
 
 def _rule(
+    name: str, rule: Rule, scene: str, tensor: str, code: str, dtypes: tuple[str, ...] = DTYPES
+) -> Mutant:
+    return Mutant(name, Update(rule), scene, f"dense_1/{tensor}", code, dtypes)
+
+
+def _settings(
     name: str,
-    function: str,
-    old: str,
-    new: str,
+    constants: Callable[..., Mapping[str, Any]],
     scene: str,
     tensor: str,
     code: str,
     dtypes: tuple[str, ...] = DTYPES,
 ) -> Mutant:
-    return Mutant(
-        name, "optimizers.py", function, old, new, scene, f"dense_1/{tensor}", code, dtypes
-    )
+    mutation = Update(constants=constants)
+    return Mutant(name, mutation, scene, f"dense_1/{tensor}", code, dtypes)
 
 
-_FLOAT64 = ("float64",)
-_SGD, _RMSPROP, _ADAM, _ADAMW = "SGD.apply", "RMSprop.apply", "Adam.apply", "AdamW.apply"
-_PLAIN = "np.subtract(weights, step, out=weights)"
+Step = Mapping[str, Any]
+
+
+def _momentum(p: Weights, *, m: Any = None, step: Any = None) -> Step:
+    """``m = momentum m - rate g; w = w + m``, or another m or step."""
+    right = p.momentum * p.m - p.learning_rate * p.g
+    m = right if m is None else m
+    return {"w": p.w + (m if step is None else step), "m": m}
+
+
+def rmsprop(p: Weights, *, v: Any = None, root: Any = None) -> Step:
+    """``v = rho v + (1 - rho) g^2; w = w - rate g / sqrt(v + epsilon)``, or another v or root."""
+    right = p.rho * p.v + p.one_minus_rho * p.g**2
+    v = right if v is None else v
+    divisor = np.sqrt(v + p.epsilon) if root is None else root(v)
+    return {"w": p.w - p.learning_rate * p.g / divisor, "v": v}
+
+
+def adam(p: Weights, *, v: Any = None, root: Any = None, mean: Any = None) -> Step:
+    """Adam's step, or one by another v, root or first moment."""
+    m = p.m + (p.g - p.m) * p.one_minus_beta_1
+    right = p.v + (p.g**2 - p.v) * p.one_minus_beta_2
+    v = right if v is None else v
+    divisor = np.sqrt(v) + p.epsilon if root is None else root(v)
+    return {"w": p.w - (m if mean is None else mean) * p.alpha / divisor, "m": m, "v": v}
+
+
+def _decayed(p: Weights, w: Any = None, g: Any = None) -> Step:
+    """Return Adam's step from other weights and gradients."""
+    p.w, p.g = p.w if w is None else w, p.g if g is None else g
+    return adam(p)
+
+
+def _decayed_after(p: Weights) -> Step:
+    found = adam(p)
+    w = found["w"]
+    return {**found, "w": w - w * p.weight_decay * p.learning_rate}
+
+
+def _without_last(p: Weights) -> Step:
+    w = p.w.copy()
+    w[:-1] -= p.learning_rate * p.g[:-1]
+    return {"w": w}
+
+
+def _alpha(change: Callable[[Any, Any, Any], Any]) -> Callable[..., Mapping[str, Any]]:
+    """Return constants in which alpha is ``change(rate, 1 - beta_1^t, 1 - beta_2^t)``."""
+
+    def constants(rule: Any, t: int, dtype: Any, cast: Any) -> Mapping[str, Any]:
+        number = dtype.type
+        one, count = number(1), number(t)
+        corrections = [one - number(cast(beta)) ** count for beta in (rule.beta_1, rule.beta_2)]
+        return {"alpha": change(number(rule.learning_rate), *corrections)}
+
+    return constants
+
+
+def _at_step(number: Callable[[int], int]) -> Callable[..., Mapping[str, Any]]:
+    """Return Adam's constants of another step."""
+
+    def constants(rule: Any, t: int, dtype: Any, cast: Any) -> Mapping[str, Any]:
+        return _right(rule, number(t), dtype, cast)
+
+    return constants
+
+
+def _uncast(rule: Any, t: int, dtype: Any, _cast: Any) -> Mapping[str, Any]:
+    return _right(rule, t, dtype, float)
+
+
+def _right(rule: Any, t: int, dtype: Any, cast: Any) -> Mapping[str, Any]:
+    """Return the constants of the class that the mutant stands in for."""
+    found: Mapping[str, Any] = super(type(rule), rule).constants(t, dtype, cast)
+    return found
+
 
 UPDATES = (
     _rule(
         "sgd: ascent",
-        _SGD,
-        _PLAIN,
-        "np.add(weights, step, out=weights)",
+        lambda p: {"w": p.w + p.learning_rate * p.g},
         "article",
         "kernel_updated",
         "ascent",
     ),
     _rule(
-        "sgd: no learning rate",
-        _SGD,
-        _PLAIN,
-        "np.subtract(weights, gradients, out=weights)",
-        "zeros",
-        "kernel_updated",
-        "rate_missing",
+        "sgd: no learning rate", lambda p: {"w": p.w - p.g}, "zeros", "kernel_updated", "rate_missing"
     ),
     _rule(
         "sgd: the rate twice",
-        _SGD,
-        _PLAIN,
-        "np.subtract(weights, step * constants['learning_rate'], out=weights)",
+        lambda p: {"w": p.w - p.learning_rate**2 * p.g},
         "article",
         "kernel_updated",
         "rate_squared",
     ),
     _rule(
         "sgd: the rate through float32",
-        _SGD,
-        'np.multiply(gradients, constants["learning_rate"], out=step)',
-        'np.multiply(gradients, np.float32(constants["learning_rate"]), out=step)',
+        lambda p: {"w": p.w - single(p.learning_rate) * p.g},
         "article",
         "kernel_updated",
         "rate_through_float32",
-        _FLOAT64,
+        FLOAT64,
     ),
     _rule(
         "sgd: the gradient's sign",
-        _SGD,
-        'np.multiply(gradients, constants["learning_rate"], out=step)',
-        'np.multiply(np.sign(gradients), constants["learning_rate"], out=step)',
+        lambda p: {"w": p.w - p.learning_rate * np.sign(p.g)},
         "article",
         "kernel_updated",
         "sign_descent",
     ),
     _rule(
         "sgd: twice",
-        "OptimizerState.step",
-        "self.optimizer.apply(weights, gradients, slots, self._constants, scratch)",
-        "self.optimizer.apply(weights, gradients, slots, self._constants, scratch)\n"
-        "            self.optimizer.apply(weights, gradients, slots, self._constants, scratch)",
+        lambda p: {"w": p.w - p.learning_rate * p.g - p.learning_rate * p.g},
         "article",
         "kernel_updated",
         "twice",
     ),
     _rule(
-        "sgd: nothing is updated",
-        "OptimizerState.step",
-        "in self._pieces:",
-        "in self._pieces[1:]:",
-        "article",
-        "kernel_updated",
-        "not_updated",
+        "sgd: nothing is updated", lambda p: {"w": p.w}, "article", "kernel_updated", "not_updated"
     ),
     Mutant(
         "sgd: the last weight is forgotten",
-        "optimizers.py",
-        "SGD.apply",
-        _PLAIN,
-        "np.subtract(weights[:-1], step[:-1], out=weights[:-1])",
+        Update(_without_last),
         "article",
         "dense_3/bias_updated",
         "not_updated",
     ),
     _rule(
         "momentum: the rate outside",
-        _SGD,
-        "np.subtract(m, step, out=m)",
-        "np.subtract(m, gradients, out=m)",
+        lambda p: _momentum(p, m=p.momentum * p.m - p.g),
         "momentum",
         "kernel_momentum",
         "rate_outside",
     ),
     _rule(
         "momentum: as torch keeps it",
-        _SGD,
-        """np.subtract(m, step, out=m)
-        if self.nesterov:""",
-        """np.add(m, gradients, out=m)
-        np.subtract(weights, constants["learning_rate"] * m, out=weights)
-        if self.nesterov or True:
-            return
-        if self.nesterov:""",
+        lambda p: _momentum(
+            p,
+            m=p.momentum * p.m + p.g,
+            step=-p.learning_rate * (p.momentum * p.m + p.g),
+        ),
         "momentum",
         "kernel_momentum",
         "rate_outside",
     ),
     _rule(
         "momentum: dampened",
-        _SGD,
-        "np.subtract(m, step, out=m)",
-        'np.subtract(m, step * (1 - constants["momentum"]), out=m)',
+        lambda p: _momentum(p, m=p.momentum * p.m - p.learning_rate * p.g * (1 - p.momentum)),
         "momentum",
         "kernel_momentum",
         "dampened",
     ),
     _rule(
         "momentum: the gradient's sign",
-        _SGD,
-        "np.subtract(m, step, out=m)",
-        "np.add(m, step, out=m)",
+        lambda p: _momentum(p, m=p.momentum * p.m + p.learning_rate * p.g),
         "momentum",
         "kernel_momentum",
         "gradient_sign",
     ),
     _rule(
         "momentum: undamped",
-        _SGD,
-        '        np.multiply(m, constants["momentum"], out=m)\n',
-        "",
+        lambda p: _momentum(p, m=p.m - p.learning_rate * p.g),
         "square",
         "kernel_momentum",
         "momentum_missing",
     ),
-    _rule(
+    _settings(
         "momentum: not through float32",
-        "SGD.constants",
-        "cast(self.momentum)",
-        "self.momentum",
+        lambda rule, *_: {"momentum": rule.momentum},
         "momentum",
         "kernel_momentum",
         "momentum_value",
-        _FLOAT64,
+        FLOAT64,
     ),
     _rule(
         "momentum: the old velocity",
-        _SGD,
-        "",
-        """m = slots["momentum"]
-weights += m
-m *= constants["momentum"]
-m -= gradients * constants["learning_rate"]""",
+        lambda p: _momentum(p, step=p.m),
         "momentum",
         "kernel_updated",
         "old_velocity",
     ),
     _rule(
         "momentum: the gradient lost",
-        _SGD,
-        "np.subtract(m, step, out=m)",
-        "m = m - step",
+        lambda p: {"w": p.w + p.momentum * p.m - p.learning_rate * p.g, "m": p.momentum * p.m},
         "momentum",
         "kernel_momentum",
         "gradient_missing",
     ),
     _rule(
         "momentum: never kept",
-        _SGD,
-        'm = slots["momentum"]',
-        'm = slots["momentum"].copy()',
+        lambda p: {"w": p.w + p.momentum * p.m - p.learning_rate * p.g},
         "momentum",
         "kernel_momentum",
         "not_updated",
     ),
-    _rule(
-        "nesterov: the plain step",
-        _SGD,
-        "if self.nesterov:",
-        "if self.nesterov and not self.momentum:",
-        "nesterov",
-        "kernel_updated",
-        "nesterov_form",
-    ),
+    _rule("nesterov: the plain step", _momentum, "nesterov", "kernel_updated", "nesterov_form"),
     _rule(
         "nesterov: without the gradient",
-        _SGD,
-        "            np.subtract(ahead, step, out=ahead)\n",
-        "",
+        lambda p: _momentum(p, step=p.momentum * (p.momentum * p.m - p.learning_rate * p.g)),
         "nesterov",
         "kernel_updated",
         "nesterov_form",
     ),
     _rule(
         "rmsprop: epsilon outside the root",
-        _RMSPROP,
-        """np.add(v, constants["epsilon"], out=root)
-        np.sqrt(root, out=root)""",
-        """np.sqrt(v, out=root)
-        np.add(root, constants["epsilon"], out=root)""",
+        lambda p: rmsprop(p, root=lambda v: np.sqrt(v) + p.epsilon),
         "regression",
         "kernel_updated",
         "epsilon_outside_root",
     ),
     _rule(
         "rmsprop: epsilon 1e-8",
-        _RMSPROP,
-        'constants["epsilon"]',
-        "v.dtype.type(1e-8)",
+        lambda p: rmsprop(p, root=lambda v: np.sqrt(v + p.number(1e-8))),
         "regression",
         "kernel_updated",
         "epsilon_value",
     ),
     _rule(
         "rmsprop: no epsilon",
-        _RMSPROP,
-        'np.add(v, constants["epsilon"], out=root)',
-        "root[...] = v",
+        lambda p: rmsprop(p, root=np.sqrt),
         "regression",
         "kernel_updated",
         "epsilon_missing",
     ),
     _rule(
         "rmsprop: no root",
-        _RMSPROP,
-        "        np.sqrt(root, out=root)\n",
-        "",
+        lambda p: rmsprop(p, root=lambda v: v + p.epsilon),
         "regression",
         "kernel_updated",
         "root_missing",
     ),
     _rule(
         "rmsprop: the old mean square",
-        _RMSPROP,
-        """np.multiply(v, constants["rho"], out=v)
-        np.add(v, step, out=v)
-        np.add(v, constants["epsilon"], out=root)""",
-        """np.add(v, constants["epsilon"], out=root)
-        np.multiply(v, constants["rho"], out=v)
-        np.add(v, step, out=v)""",
+        lambda p: rmsprop(p, root=lambda _: np.sqrt(p.v + p.epsilon)),
         "regression",
         "kernel_updated",
         "old_velocity",
     ),
     _rule(
         "rmsprop: rho and 1 - rho",
-        "RMSprop.constants",
-        '{"one_minus_rho": 1 - self.rho}',
-        '{"one_minus_rho": self.rho, "rho": 1 - self.rho}',
+        lambda p: rmsprop(p, v=p.one_minus_rho * p.v + p.rho * p.g**2),
         "regression",
         "kernel_velocity",
         "beta_inverted",
     ),
     _rule(
         "rmsprop: not squared",
-        _RMSPROP,
-        "np.multiply(gradients, gradients, out=step)",
-        "step[...] = gradients",
+        lambda p: rmsprop(p, v=p.rho * p.v + p.one_minus_rho * p.g),
         "regression",
         "kernel_velocity",
         "gradient_unsquared",
     ),
     _rule(
         "rmsprop: piled up",
-        _RMSPROP,
-        '        np.multiply(v, constants["rho"], out=v)\n',
-        "",
+        lambda p: rmsprop(p, v=p.v + p.one_minus_rho * p.g**2),
         "regression",
         "kernel_velocity",
         "forgetting_missing",
     ),
     _rule(
         "rmsprop: a share of 1",
-        _RMSPROP,
-        '        np.multiply(step, constants["one_minus_rho"], out=step)\n',
-        "",
+        lambda p: rmsprop(p, v=p.rho * p.v + p.g**2),
         "regression",
         "kernel_velocity",
         "share_missing",
     ),
-    _rule(
+    _settings(
         "adam: no bias correction",
-        "Adam.constants",
-        "rate * np.sqrt(one - beta_2**t) / (one - beta_1**t)",
-        "rate + 0 * t",
+        _alpha(lambda rate, _1, _2: rate),
         "sparse",
         "kernel_updated",
         "bias_correction_missing",
     ),
-    _rule(
+    _settings(
         "adam: steps counted from 0",
-        "Adam.constants",
-        "dtype.type(iteration)",
-        "dtype.type(iteration - 1)",
+        _at_step(lambda t: t - 1),
         "sparse",
         "kernel_updated",
         "bias_correction_step",
     ),
-    _rule(
-        "adam: steps not counted",
-        "OptimizerState.step",
-        "        self.iterations += 1\n",
-        "",
+    _settings(
+        "adam: steps counted twice",
+        _at_step(lambda t: t + 1),
         "decay",
         "kernel_updated",
         "bias_correction_step",
     ),
-    _rule(
+    _settings(
         "adam: the first step's correction",
-        "OptimizerState.step",
-        "self._rounded(self.iterations)",
-        "self._rounded(1)",
+        _at_step(lambda _: 1),
         "sparse",
         "kernel_updated",
         "first_step_correction",
     ),
     _rule(
         "adam: epsilon inside the root",
-        _ADAM,
-        """np.sqrt(v, out=root)
-        np.add(root, constants["epsilon"], out=root)""",
-        """np.add(v, constants["epsilon"], out=root)
-        np.sqrt(root, out=root)""",
+        lambda p: adam(p, root=lambda v: np.sqrt(v + p.epsilon)),
         "sparse",
         "kernel_updated",
         "epsilon_inside_root",
     ),
-    _rule(
+    _settings(
         "adam: epsilon 1e-8",
-        _ADAM,
-        'constants["epsilon"]',
-        "v.dtype.type(1e-8)",
+        lambda *_: {"epsilon": 1e-8},
         "small",
         "kernel_updated",
         "epsilon_value",
     ),
-    _rule(
+    _settings(
         "adam: epsilon 1e-8, ordinary gradients",
-        _ADAM,
-        'constants["epsilon"]',
-        "v.dtype.type(1e-8)",
+        lambda *_: {"epsilon": 1e-8},
         "sparse",
         "kernel_updated",
         "epsilon_value",
-        _FLOAT64,
+        FLOAT64,
     ),
     _rule(
         "adam: no epsilon",
-        _ADAM,
-        '        np.add(root, constants["epsilon"], out=root)\n',
-        "",
+        lambda p: adam(p, root=np.sqrt),
         "small",
         "kernel_updated",
         "epsilon_missing",
     ),
-    _rule(
+    _settings(
         "adam: epsilon as torch adds it",
-        "Adam.constants",
-        '"alpha": rate',
-        '"epsilon": self.epsilon * np.sqrt(one - beta_2**t),\n            "alpha": rate',
+        lambda rule, t, dtype, cast: {
+            "epsilon": rule.epsilon * np.sqrt(1 - dtype.type(cast(rule.beta_2)) ** dtype.type(t))
+        },
         "small",
         "kernel_updated",
         "epsilon_form",
     ),
-    _rule(
+    _settings(
         "adam: beta_2 = 0.99",
-        "Adam.constants",
-        "1 - self.beta_2",
-        "1 - 0.99",
+        lambda *_: {"one_minus_beta_2": 1 - 0.99},
         "sparse",
         "kernel_velocity",
         "beta_value",
     ),
-    _rule(
+    _settings(
         "adam: beta_2 = 0.998",
-        "Adam.constants",
-        "1 - self.beta_2",
-        "1 - 0.998",
+        lambda *_: {"one_minus_beta_2": 1 - 0.998},
         "outputs",
         "kernel_velocity",
         "beta_value",
     ),
-    _rule(
+    _settings(
         "adam: beta_1 = 0.95",
-        "Adam.constants",
-        "1 - self.beta_1",
-        "1 - 0.95",
+        lambda *_: {"one_minus_beta_1": 1 - 0.95},
         "one sample",
         "kernel_momentum",
         "beta_value",
     ),
-    _rule(
+    _settings(
         "adam: betas exchanged",
-        "Adam.constants",
-        """"one_minus_beta_1": 1 - self.beta_1,
-            "one_minus_beta_2": 1 - self.beta_2,""",
-        """"one_minus_beta_1": 1 - self.beta_2,
-            "one_minus_beta_2": 1 - self.beta_1,""",
+        lambda rule, *_: {
+            "one_minus_beta_1": 1 - rule.beta_2,
+            "one_minus_beta_2": 1 - rule.beta_1,
+        },
         "sparse",
         "kernel_momentum",
         "betas_swapped",
     ),
-    _rule(
+    _settings(
         "adam: share through float32",
-        "Adam.constants",
-        "1 - self.beta_2",
-        "1 - cast(self.beta_2)",
+        lambda rule, _t, _dtype, cast: {"one_minus_beta_2": 1 - cast(rule.beta_2)},
         "outputs",
         "kernel_velocity",
         "share_through_float32",
     ),
-    _rule(
+    _settings(
         "adam: betas not through float32",
-        "Adam.constants",
-        """cast(self.beta_1),
-                cast(self.beta_2),""",
-        """self.beta_1,
-                self.beta_2,""",
+        _uncast,
         "sparse",
         "kernel_updated",
         "betas_unrounded",
-        _FLOAT64,
+        FLOAT64,
     ),
     _rule(
         "adam: the mean of |g|",
-        _ADAM,
-        "np.multiply(gradients, gradients, out=step)",
-        "np.abs(gradients, out=step)",
+        lambda p: adam(p, v=p.v + (np.abs(p.g) - p.v) * p.one_minus_beta_2),
         "outputs",
         "kernel_velocity",
         "mean_of_size",
     ),
     _rule(
         "adam: not squared",
-        _ADAM,
-        "np.multiply(gradients, gradients, out=step)",
-        "step[...] = gradients",
+        lambda p: adam(p, v=p.v + (p.g - p.v) * p.one_minus_beta_2),
         "sparse",
         "kernel_velocity",
         "gradient_unsquared",
     ),
     _rule(
         "adam: the maximum",
-        _ADAM,
-        """np.subtract(step, v, out=step)
-        np.multiply(step, constants["one_minus_beta_2"], out=step)
-        np.add(v, step, out=v)""",
-        "np.maximum(v, step, out=v)",
+        lambda p: adam(p, v=np.maximum(p.v, p.g**2)),
         "sparse",
         "kernel_velocity",
         "maximum",
     ),
     _rule(
         "adam: the gradient for its mean",
-        _ADAM,
-        'np.multiply(m, constants["alpha"], out=step)',
-        'np.multiply(gradients, constants["alpha"], out=step)',
+        lambda p: adam(p, mean=p.g),
         "sparse",
         "kernel_updated",
         "first_moment_only",
     ),
-    _rule(
+    _settings(
         "adam: no root in the correction",
-        "Adam.constants",
-        "np.sqrt(one - beta_2**t)",
-        "(one - beta_2**t)",
+        _alpha(lambda rate, c_1, c_2: rate * c_2 / c_1),
         "sparse",
         "kernel_updated",
         "correction_root_missing",
     ),
-    _rule(
+    _settings(
         "adam: only the first moment corrected",
-        "Adam.constants",
-        "rate * np.sqrt(one - beta_2**t) / (one - beta_1**t)",
-        "rate / (one - beta_1**t)",
+        _alpha(lambda rate, c_1, _: rate / c_1),
         "sparse",
         "kernel_updated",
         "velocity_correction_missing",
     ),
-    _rule(
+    _settings(
         "adam: only the second moment corrected",
-        "Adam.constants",
-        "rate * np.sqrt(one - beta_2**t) / (one - beta_1**t)",
-        "rate * np.sqrt(one - beta_2**t)",
+        _alpha(lambda rate, _, c_2: rate * np.sqrt(c_2)),
         "sparse",
         "kernel_updated",
         "momentum_correction_missing",
     ),
-    _rule(
+    _settings(
         "adam: corrections exchanged",
-        "Adam.constants",
-        "np.sqrt(one - beta_2**t) / (one - beta_1**t)",
-        "np.sqrt(one - beta_1**t) / (one - beta_2**t)",
+        _alpha(lambda rate, c_1, c_2: rate * np.sqrt(c_1) / c_2),
         "sparse",
         "kernel_updated",
         "corrections_swapped",
     ),
     _rule(
         "adam: no root",
-        _ADAM,
-        "np.sqrt(v, out=root)",
-        "root[...] = v",
+        lambda p: adam(p, root=lambda v: v + p.epsilon),
         "sparse",
         "kernel_updated",
         "root_missing",
     ),
     _rule(
         "adamw: the decay without the rate",
-        _ADAMW,
-        '        np.multiply(decay, constants["learning_rate"], out=decay)\n',
-        "",
+        lambda p: _decayed(p, w=p.w - p.w * p.weight_decay),
         "decay",
         "kernel_updated",
         "decay_without_rate",
     ),
-    _rule(
-        "adamw: no decay",
-        _ADAMW,
-        "        np.subtract(weights, decay, out=weights)\n",
-        "",
-        "decay",
-        "kernel_updated",
-        "decay_missing",
-    ),
+    _rule("adamw: no decay", _decayed, "decay", "kernel_updated", "decay_missing"),
     _rule(
         "adamw: growth",
-        _ADAMW,
-        "np.subtract(weights, decay, out=weights)",
-        "np.add(weights, decay, out=weights)",
+        lambda p: _decayed(p, w=p.w + p.w * p.weight_decay * p.learning_rate),
         "decay",
         "kernel_updated",
         "decay_sign",
     ),
     _rule(
         "adamw: the decay in the gradient",
-        _ADAMW,
-        """np.subtract(weights, decay, out=weights)
-        super().apply(weights, gradients, slots, constants, scratch)""",
-        'gradients = gradients + weights * constants["weight_decay"]\n'
-        "        super().apply(weights, gradients, slots, constants, scratch)",
+        lambda p: _decayed(p, g=p.g + p.w * p.weight_decay),
         "decay",
         "kernel_momentum",
         "decay_coupled",
     ),
     _rule(
         "adamw: the decay after the step",
-        _ADAMW,
-        """np.multiply(weights, constants["weight_decay"], out=decay)
-        np.multiply(decay, constants["learning_rate"], out=decay)
-        np.subtract(weights, decay, out=weights)
-        super().apply(weights, gradients, slots, constants, scratch)""",
-        """super().apply(weights, gradients, slots, constants, scratch)
-        np.multiply(weights, constants["weight_decay"], out=decay)
-        np.multiply(decay, constants["learning_rate"], out=decay)
-        np.subtract(weights, decay, out=weights)""",
+        _decayed_after,
         "decay",
         "kernel_updated",
         "decay_after",
-        _FLOAT64,
+        FLOAT64,
     ),
-    _rule(
+    _settings(
         "adamw: the decay not through float32",
-        "AdamW.constants",
-        "cast(self.weight_decay)",
-        "self.weight_decay",
+        lambda rule, *_: {"weight_decay": rule.weight_decay},
         "decay",
         "kernel_updated",
         "decay_unrounded",
-        _FLOAT64,
+        FLOAT64,
     ),
 )

@@ -38,7 +38,8 @@ class Distribution:
     Attributes
     ----------
     shape
-        ``uniform``, ``normal`` or ``normal, cut off at two standard deviations``.
+        ``uniform``, ``normal``, ``truncated normal`` (at two standard deviations), or ``spherical``:
+        a coordinate of a point on the unit sphere.
     deviation
         Standard deviation.
     """
@@ -53,6 +54,7 @@ class Distribution:
             "uniform": self.deviation * float(np.sqrt(3)),
             "normal": float("inf"),
             "truncated normal": 2 * self.deviation / _STANDARD_DEVIATION_CUT_AT_2,
+            "spherical": 1.0,
         }[self.shape]
 
     def fits(self, values: Array) -> bool:
@@ -62,12 +64,14 @@ class Distribution:
 
     def distance(self, values: Array) -> float:
         """Return the Kolmogorov-Smirnov distance of a sample."""
-        from scipy.stats import kstest, norm, truncnorm, uniform
+        from scipy.stats import beta, kstest, norm, truncnorm, uniform
 
+        half = (1 / self.deviation**2 - 1) / 2
         distribution = {
             "uniform": uniform(-self.limit, 2 * self.limit),
             "normal": norm(scale=self.deviation),
             "truncated normal": truncnorm(-2, 2, scale=self.limit / 2),
+            "spherical": beta(half, half, -1, 2) if self.shape == "spherical" else None,
         }[self.shape]
         return float(kstest(values, distribution.cdf).statistic)
 
@@ -79,8 +83,13 @@ def specified(initializer: str, fan_in: int, fan_out: int) -> Distribution:
     """Return what Keras draws from.
 
     Glorot's variance is ``2 / (fan_in + fan_out)``, He's ``2 / fan_in``
-    (``keras.initializers.VarianceScaling``).
+    (``keras.initializers.VarianceScaling``). A column of a random orthogonal matrix is a point on
+    the unit sphere.
     """
+    if initializer == "random_uniform":
+        return Distribution("uniform", 0.05 / float(np.sqrt(3)))
+    if initializer == "orthogonal":
+        return Distribution("spherical", 1 / float(np.sqrt(max(fan_in, fan_out))))
     family, _, shape = initializer.partition("_")
     variance = 2 / (fan_in + fan_out) if family == "glorot" else 2 / fan_in
     return Distribution(
@@ -117,7 +126,7 @@ def judge_initializer(draw: Draw, name: str) -> tuple[ParityRow, Diagnosis | Non
     drawn = [draw(architecture, seed) for seed in SEEDS]
     kernels = np.array([weights["dense_1/kernel"] for weights in drawn], np.float64)
     row = _row(name)
-    if name in ("zeros", "article"):
+    if name in ("zeros", "ones", "article"):
         exact = np.array([_specified_numbers(name, seed) for seed in SEEDS])
         largest = float(np.max(np.abs(kernels - exact)))
         diagnosis = None if largest == 0 else _unlike(kernels, exact)
@@ -128,7 +137,15 @@ def judge_initializer(draw: Draw, name: str) -> tuple[ParityRow, Diagnosis | Non
     # float64 rounds the limit itself.
     ratio = max(distance / critical_distance(kernels.size), beyond if beyond > 1 + 1e-12 else 0.0)
     row = replace(row, max_abs=distance, bound_ratio=ratio)
+    if name == "orthogonal" and not all(_is_orthogonal(kernel) for kernel in kernels):
+        return _judged(row, _diagnosis("initial_not_orthogonal"))
     return _judged(row, _mistake_in(drawn, kernels, right) if ratio > 1 else _repeated(drawn))
+
+
+def _is_orthogonal(kernel: Array) -> bool:
+    """Whether the columns of a tall matrix are orthonormal, to rounding."""
+    departure = kernel.T @ kernel - np.eye(kernel.shape[1])
+    return bool(np.max(np.abs(departure)) <= 4 * len(kernel) * np.finfo(kernel.dtype).eps)
 
 
 def judge_initial_slots(
@@ -186,8 +203,8 @@ def _judged(
 
 
 def _specified_numbers(name: str, seed: int) -> Array:
-    if name == "zeros":
-        return np.zeros((FEATURES, UNITS))
+    if name in ("zeros", "ones"):
+        return np.full((FEATURES, UNITS), float(name == "ones"))
     # The article draws a standard normal times 0.1, as (units, inputs).
     return np.random.RandomState(seed).standard_normal((UNITS, FEATURES)).T * 0.1
 

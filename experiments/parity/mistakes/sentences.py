@@ -231,6 +231,7 @@ SENTENCES: dict[str, str] = {
     "initial_scale": "it is {factor:.3g} times as wide as it should be",
     "initial_order": "the numbers are drawn in another order",
     "initial_repeated": "every layer, or every seed, starts with the same numbers",
+    "initial_not_orthogonal": "its columns are not orthonormal",
     "initial_shifted": "its mean is {found:.3g}, not 0",
 }
 """One for each code."""

@@ -1,23 +1,19 @@
 """Deliberate mistakes are found, pinned and named; what only rounds otherwise is left alone."""
 
-import sys
-
 import numpy as np
 import pytest
 
 from experiments.mutants.catalogue import MISTAKES, VARIANTS
 from experiments.mutants.judging import judge_all
-from experiments.mutants.mutant import DTYPES, Mutant
-from experiments.mutants.package import load
+from experiments.mutants.mutant import DTYPES
+from experiments.mutants.mutation import Initial, MutatedNetwork, Replaced, Update
+from experiments.mutants.patch import Patch
 from experiments.mutants.practice import RULES, differs, muffin, padiff
 from experiments.mutants.rates import markdown, share
 from experiments.mutants.scenes import SCENES
 from experiments.parity.initial import judge_initial_slots, judge_initial_weights
 from experiments.parity.mistakes import SENTENCES
-from scratchnet import Architecture, Dense, Network, initial_weights
-
-# The mutants of scratchnet's own code are about to become transformations of ops.
-pytestmark = pytest.mark.skip(reason="patches of sources that are now tapes")
+from scratchnet import SGD, Architecture, Dense, Network, OptimizerState, initial_weights
 
 
 @pytest.fixture(scope="module")
@@ -82,37 +78,78 @@ def test_mutants_are_well_formed_data():
     assert not any(mutant.harmless for mutant in MISTAKES)
 
 
-def test_mutation_that_fits_nowhere_is_an_error_that_names_it():
-    missing = Mutant("lost", "activations/basic.py", "relu", "np.minimum", "", "article")
-    with pytest.raises(
-        ValueError, match=r"lost: 'np.minimum' stands 0 times in activations/basic.py"
-    ):
-        load(missing)
-    unknown = Mutant("lost", "activations/basic.py", "gone", "x", "", "article")
+def test_patch_that_fits_nowhere_is_an_error_that_says_so():
+    source = "def relu(z):\n    return max(z, 0)\n"
+    with pytest.raises(ValueError, match=r"'np.minimum' stands 0 times in relu"):
+        Patch("relu", "np.minimum", "").applied(source)
     with pytest.raises(ValueError, match="0 definitions of gone"):
-        load(unknown)
+        Patch("gone", "x", "").applied(source)
 
 
-def test_unchanged_copy_computes_what_scratchnet_computes():
-    package = load(None)
-    assert package.Network is not Network
-    assert "mutated_scratchnet" not in sys.modules
-    architecture = Architecture(
-        (3,), (Dense(4, "relu"), Dense(1, "sigmoid")), "binary_crossentropy"
-    )
-    copied = package.Architecture.from_dict(architecture.to_dict())
+def gradients(network):
     x, y = np.random.RandomState(0).randn(5, 3), np.array([0, 1, 1, 0, 1])
-    ours = Network(architecture, seed=1, dtype="float64").loss_and_gradients(x, y)
-    theirs = package.Network(copied, seed=1, dtype="float64").loss_and_gradients(x, y)
-    assert ours[0] == theirs[0]
-    for name, gradient in ours[1].items():
-        np.testing.assert_array_equal(gradient, theirs[1][name])
+    return network.loss_and_gradients(x, y)
+
+
+ARCHITECTURE = Architecture((3,), (Dense(4, "relu"), Dense(1, "sigmoid")), "binary_crossentropy")
+
+
+def test_without_a_mutation_a_network_computes_what_scratchnet_computes():
+    loss, ours = gradients(Network(ARCHITECTURE, seed=0, dtype="float64"))
+    for mutation in (None, Replaced("pre_activation", lambda t: t.z)):
+        again, theirs = gradients(MutatedNetwork(mutation, ARCHITECTURE, "float64"))
+        assert loss == again
+        for name, gradient in ours.items():
+            np.testing.assert_array_equal(gradient, theirs[name])
+
+
+@pytest.mark.parametrize(
+    ("tensor", "changed"),
+    [
+        ("kernel_gradient", ["dense_1/kernel", "dense_2/kernel"]),
+        ("bias_gradient", ["dense_1/bias", "dense_2/bias"]),
+        ("activation_gradient", ["dense_1/kernel", "dense_1/bias"]),
+    ],
+)
+def test_a_mutation_changes_the_tensor_that_it_names_and_what_follows(tensor, changed):
+    own = {"kernel_gradient": "dkernel", "bias_gradient": "dbias", "activation_gradient": "da"}
+    doubled = Replaced(tensor, lambda t: 2 * getattr(t, own[tensor]))
+    _, right = gradients(Network(ARCHITECTURE, seed=0, dtype="float64"))
+    _, wrong = gradients(MutatedNetwork(doubled, ARCHITECTURE, "float64"))
+    for name, gradient in right.items():
+        expected = 2 * gradient if name in changed else gradient
+        np.testing.assert_allclose(wrong[name], expected, rtol=1e-14)
+
+
+def test_a_mutation_is_made_only_where_it_says():
+    zero = Replaced("kernel_gradient", lambda _: 0, layer="dense_2")
+    _, wrong = gradients(MutatedNetwork(zero, ARCHITECTURE, "float64"))
+    assert np.any(wrong["dense_1/kernel"])
+    assert not np.any(wrong["dense_2/kernel"])
+
+
+def test_another_rule_leaves_the_description_as_it_is():
+    rule = Update(lambda p: {"w": p.w + p.learning_rate * p.g}).of(SGD(0.25))
+    network = Network(ARCHITECTURE, seed=0, dtype="float64")
+    before = network.weights
+    state = OptimizerState(rule, network.parameters)
+    network.parameters.gradients[...] = 1
+    state.step()
+    assert rule.learning_rate == 0.25
+    for name, weight in network.weights.items():
+        np.testing.assert_array_equal(weight, before[name] + 0.25)
+
+
+def test_another_initializer_is_put_back_afterwards():
+    ones = Initial("glorot_uniform", lambda _, shape: np.ones(shape))
+    assert np.all(ones.weights(ARCHITECTURE, 0)["dense_1/kernel"] == 1)
+    assert np.ptp(initial_weights(ARCHITECTURE, 0)["dense_1/kernel"]) > 0
 
 
 def test_initial_state_of_scratchnet_is_as_specified():
     verdicts = {row.layer: row.verdict for row, _ in judge_initial_weights(initial_weights)}
     assert set(verdicts.values()) == {"rounding", "identical"}
-    assert verdicts["article"] == verdicts["zeros"] == "identical"
+    assert verdicts["article"] == verdicts["zeros"] == verdicts["ones"] == "identical"
     slots = {"dense_1/kernel_momentum": np.zeros((3, 4))}
     assert [row.verdict for row, _ in judge_initial_slots(slots)] == ["identical", "identical"]
 
