@@ -19,7 +19,7 @@ Samples = dict[str, dict[int, float]]
 
 
 @dataclass(frozen=True)
-class Change:
+class TimeShift:
     """How scratchnet's time in one cell has changed since an earlier bench.
 
     Attributes
@@ -43,7 +43,7 @@ class Change:
     verdict: str
 
 
-def changes(new: Mapping[str, Any], old: Mapping[str, Any]) -> list[Change]:
+def changes(new: Mapping[str, Any], old: Mapping[str, Any]) -> list[TimeShift]:
     """Compare the cells that two benches have in common.
 
     Parameters
@@ -68,7 +68,7 @@ def changes(new: Mapping[str, Any], old: Mapping[str, Any]) -> list[Change]:
             beside_peers = compare_runs(*relative, equivalence=EQUIVALENCE)
         verdicts = {c.verdict for c in (seconds, beside_peers) if c is not None}
         verdict = verdicts.pop() if len(verdicts) == 1 else "inconclusive"
-        found.append(Change(*cell, seconds, beside_peers, verdict))
+        found.append(TimeShift(*cell, seconds, beside_peers, verdict))
     return sorted(found, key=lambda change: (change.threads, change.workload))
 
 

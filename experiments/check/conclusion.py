@@ -24,7 +24,7 @@ from experiments.check.judging.training import judge_training
 from experiments.check.not_judged import NotJudged, nothing_compared, tampered
 from experiments.check.observation import Findings, Observation
 from experiments.check.reference import Tensors, keras_tensors
-from experiments.check.report import Divergence, Report
+from experiments.check.report import Difference, Report
 from experiments.check.source import Source
 from experiments.check.user.recorder import Problem
 from experiments.parity.mistakes import Diagnosis
@@ -300,7 +300,7 @@ def _look_at_training(report: Report, observed: list[Observation], remarks: dict
                 report.first_divergence = _divergence(verdict, None)
 
 
-def _divergence(verdict: CaseVerdict, ask_keras: AskKeras | None) -> Divergence:
+def _divergence(verdict: CaseVerdict, ask_keras: AskKeras | None) -> Difference:
     """Describe the first divergent tensor of a case, with Keras's own value."""
     tensor, observation = verdict.divergent[0], verdict.observation
     keras = None if tensor.index is None else tensor.right
@@ -312,7 +312,7 @@ def _divergence(verdict: CaseVerdict, ask_keras: AskKeras | None) -> Divergence:
     if keras is not None and tensor.ours is not None:
         spacing = float(np.spacing(np.abs(np.asarray(keras, observation.dtype))))
         ulps = abs(tensor.ours - keras) / spacing
-    return Divergence(
+    return Difference(
         tensor.step,
         tensor.layer,
         tensor.tensor,
@@ -341,14 +341,14 @@ def _start_of_step(verdict: CaseVerdict, tensor: TensorVerdict) -> Point:
     return Point(weights, point.x, point.y).rounded(observation.dtype)
 
 
-def _missing_tensor(problem: Problem, verdict: CaseVerdict | None) -> Divergence | None:
+def _missing_tensor(problem: Problem, verdict: CaseVerdict | None) -> Difference | None:
     """Describe a tensor that the code did not give."""
     if not problem.tensor or verdict is None:
         return None
     layer, _, tensor = problem.tensor.rpartition("/")
     observation = verdict.observation
     nothing = (None, None, None, None, None)
-    return Divergence(
+    return Difference(
         problem.step, layer, tensor, *nothing, observation.case.name, observation.dtype
     )
 

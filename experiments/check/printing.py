@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from experiments.check.not_judged import NotJudged
-from experiments.check.report import Divergence, Report
+from experiments.check.report import Difference, Report
 from experiments.check.summary import (
     also_wrong,
     diagnosis_sentence,
@@ -119,7 +119,7 @@ def _say(console: Console, sentence: str, bullet: str = "") -> None:
     console.print(grid)
 
 
-def _describe(first: Divergence, form: str) -> list[str]:
+def _describe(first: Difference, form: str) -> list[str]:
     """Say where the first divergence is, and how large."""
     index = "" if first.index in (None, ()) else str(list(first.index or ()))
     name = f"{first.layer}/{first.tensor}{index}" if first.layer != "loss" else "the loss"

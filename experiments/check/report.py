@@ -13,7 +13,7 @@ from experiments.parity.mistakes import Diagnosis
 
 
 @dataclass(frozen=True)
-class Divergence:
+class Difference:
     """The first tensor that no rounding explains.
 
     Attributes
@@ -73,7 +73,7 @@ class Report:
     """
 
     verdict: str = "not judged"
-    first_divergence: Divergence | None = None
+    first_divergence: Difference | None = None
     diagnosis: Diagnosis | None = None
     cases: list[CaseVerdict] = field(default_factory=list)
     found: list[str] = field(default_factory=list)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from experiments.check.cases import dense_layers
-from experiments.check.report import Divergence, Report
+from experiments.check.report import Difference, Report
 from experiments.check.table import rows_of, word_of
 
 _MOST_REMARKS = 4
@@ -102,7 +102,7 @@ def diagnosis_sentence(report: Report) -> str:
     return f"{told}{sentence} [{diagnosis.code}]"
 
 
-def numbers(first: Divergence, form: str) -> str:
+def numbers(first: Difference, form: str) -> str:
     """Return the two values that differ, and where."""
     if first.ours is None or first.keras is None:
         return ""
@@ -114,7 +114,7 @@ def numbers(first: Divergence, form: str) -> str:
     return f"{name}: yours {ours}, Keras's {keras} ({first.case}, {first.dtype})"
 
 
-def in_the_users_words(first: Divergence) -> str:
+def in_the_users_words(first: Difference) -> str:
     """Return the article's own name of a tensor, in the article's layout."""
     letter = _ARTICLE_NAMES.get(first.tensor)
     number = first.layer.rpartition("_")[2]

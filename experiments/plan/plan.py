@@ -114,7 +114,7 @@ def load_plan(path: Path, overrides: Sequence[str] = ()) -> Plan:
 
 
 @dataclass(frozen=True)
-class Change:
+class Override:
     """An override: where a value goes, which, and how it was written."""
 
     keys: tuple[str, ...]
@@ -125,7 +125,7 @@ class Change:
 class _Reading:
     """One reading of a plan, and the mistakes so far."""
 
-    def __init__(self, path: Path, changes: Sequence[Change]) -> None:
+    def __init__(self, path: Path, changes: Sequence[Override]) -> None:
         self.path = path
         self.changes = changes
         self.mistakes: list[str] = []
@@ -244,8 +244,8 @@ def entry_keys() -> tuple[str, ...]:
     return (*(f.name for f in trial_kind().fields if f.name != "name"), *grid.KEYS)
 
 
-def _parse_overrides(overrides: Sequence[str]) -> list[Change]:
-    changes: list[Change] = []
+def _parse_overrides(overrides: Sequence[str]) -> list[Override]:
+    changes: list[Override] = []
     mistakes: list[str] = []
     for override in overrides:
         try:
@@ -257,7 +257,7 @@ def _parse_overrides(overrides: Sequence[str]) -> list[Change]:
     return changes
 
 
-def _parse_override(override: str) -> Change:
+def _parse_override(override: str) -> Override:
     key, equals, text = override.partition("=")
     keys = tuple(key.strip().split("."))
     if not equals or not all(keys):
@@ -273,7 +273,7 @@ def _parse_override(override: str) -> Change:
             raise
         # A word needs no quotes on a command line.
         value = text.strip()
-    return Change(keys, _from_here(keys, value), _written(override))
+    return Override(keys, _from_here(keys, value), _written(override))
 
 
 def _written(override: str) -> str:
