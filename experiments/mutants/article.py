@@ -27,7 +27,10 @@ def load_article(mutant: Mutant) -> types.ModuleType:
     """Run the article's network with a mutation, as a module."""
     assert isinstance(mutant.mutation, Patch)
     module = types.ModuleType("mutated_article")
-    exec(compile(mutant.mutation.applied(_PATH.read_text()), f"mutant {mutant.name}", "exec"), vars(module))
+    exec(
+        compile(mutant.mutation.applied(_PATH.read_text()), f"mutant {mutant.name}", "exec"),
+        vars(module),
+    )
     return module
 
 
@@ -104,9 +107,7 @@ def _wrong(
     scene: str = "article",
     dtypes: tuple[str, ...] = DTYPES,
 ) -> Mutant:
-    return Mutant(
-        f"article: {name}", Patch(function, old, new), scene, tensor, code, dtypes
-    )
+    return Mutant(f"article: {name}", Patch(function, old, new), scene, tensor, code, dtypes)
 
 
 def _right(name: str, function: str, old: str, new: str, scene: str = "article") -> Mutant:

@@ -18,7 +18,9 @@ def _gradient(
     name: str, formula: Formula, scene: str, tensor: str, code: str, *, layer: str = ""
 ) -> Mutant:
     """Make a mutant of a gradient, by the full name of the first that it spoils."""
-    return Mutant(name, Replaced(tensor.partition("/")[2], formula, layer=layer), scene, tensor, code)
+    return Mutant(
+        name, Replaced(tensor.partition("/")[2], formula, layer=layer), scene, tensor, code
+    )
 
 
 def _row_sum(values: Array) -> Array:
@@ -35,7 +37,9 @@ def _piled_up(t: Here) -> Array:
 
 
 BACKWARD = (
-    _derivative("relu passes at 0", lambda t: (t.z >= 0) * t.da, "zeros", "dense_1", "mask_at_zero"),
+    _derivative(
+        "relu passes at 0", lambda t: (t.z >= 0) * t.da, "zeros", "dense_1", "mask_at_zero"
+    ),
     _derivative("relu missing", lambda t: t.da, "article", "dense_2", "derivative_missing"),
     _derivative(
         "relu times a", lambda t: t.da * t.a, "article", "dense_2", "derivative_is_activation"
@@ -239,9 +243,7 @@ BACKWARD = (
         "dense_3/bias_gradient",
         "batch_size_twice",
     ),
-    _gradient(
-        "bias gradient forgotten", lambda _: 0, "sparse", "dense_2/bias_gradient", "zero"
-    ),
+    _gradient("bias gradient forgotten", lambda _: 0, "sparse", "dense_2/bias_gradient", "zero"),
     _gradient(
         "bias gradient summed over the units",
         lambda t: t.dz.sum(),
@@ -265,9 +267,7 @@ BACKWARD = (
         "derivative_missing",
         layer="dense_2",
     ),
-    _gradient(
-        "gradients pile up", _piled_up, "article", "dense_3/kernel_gradient", "factor_2"
-    ),
+    _gradient("gradients pile up", _piled_up, "article", "dense_3/kernel_gradient", "factor_2"),
     _gradient(
         "input gradient with the kernel transposed",
         lambda t: t.reader.dz @ t.reader.kernel,

@@ -166,7 +166,11 @@ FORWARD = (
         "tanh twice", lambda t: np.tanh(np.tanh(t.z)), "clipped", "dense_1", "applied_twice"
     ),
     _activation(
-        "softmax over the samples", lambda t: softmax(t.z, axis=0), "square", "dense_3", "wrong_axis"
+        "softmax over the samples",
+        lambda t: softmax(t.z, axis=0),
+        "square",
+        "dense_3",
+        "wrong_axis",
     ),
     _activation(
         "softmax without its sum",
@@ -184,8 +188,10 @@ FORWARD = (
     ),
     _activation(
         "softmax with an epsilon",
-        lambda t: (e := np.exp(t.z - t.z.max(axis=1, keepdims=True)))
-        / (e.sum(axis=1, keepdims=True) + 1e-8),
+        lambda t: (
+            (e := np.exp(t.z - t.z.max(axis=1, keepdims=True)))
+            / (e.sum(axis=1, keepdims=True) + 1e-8)
+        ),
         "sparse",
         "dense_2",
         "epsilon_in_softmax",

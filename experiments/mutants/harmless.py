@@ -167,13 +167,12 @@ HARMLESS = (
         lambda t: t.da * ((1 - t.a) * (1 + t.a)),
         "square",
     ),
-    _activation(
-        "tanh's derivative with a power", lambda t: (1 - t.a**2) * t.da, "regression"
-    ),
+    _activation("tanh's derivative with a power", lambda t: (1 - t.a**2) * t.da, "regression"),
     _activation(
         "softmax times a reciprocal",
-        lambda t: (e := np.exp(t.z - t.z.max(axis=1, keepdims=True)))
-        * (1 / e.sum(axis=1, keepdims=True)),
+        lambda t: (
+            (e := np.exp(t.z - t.z.max(axis=1, keepdims=True))) * (1 / e.sum(axis=1, keepdims=True))
+        ),
         "distribution",
     ),
     _activation("softmax shifted by the mean", _softmax_by_its_mean, "distribution"),

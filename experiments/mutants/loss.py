@@ -47,7 +47,10 @@ def _shifted(t: Here) -> Array:
 
 LOSSES = (
     _loss(
-        "binary loss: sum for mean", lambda t: t.loss * t.output.size, "article", "batch_size_missing"
+        "binary loss: sum for mean",
+        lambda t: t.loss * t.output.size,
+        "article",
+        "batch_size_missing",
     ),
     _loss(
         "binary loss: divided by the samples only",
@@ -56,9 +59,7 @@ LOSSES = (
         "units_missing",
     ),
     _loss("binary loss: sign", lambda t: -t.loss, "decay", "sign"),
-    _loss(
-        "binary loss: logarithm of base 2", lambda t: t.loss / np.log(2), "article", "log_base"
-    ),
+    _loss("binary loss: logarithm of base 2", lambda t: t.loss / np.log(2), "article", "log_base"),
     _loss(
         "binary loss: divided by m - 1",
         lambda t: t.loss * t.m / (t.m - 1),
@@ -96,7 +97,11 @@ LOSSES = (
         "clipped_or_fused",
     ),
     _loss(
-        "binary loss: through float32", lambda t: single(t.loss), "outputs", "through_float32", FLOAT64
+        "binary loss: through float32",
+        lambda t: single(t.loss),
+        "outputs",
+        "through_float32",
+        FLOAT64,
     ),
     _loss(
         "binary loss: an epsilon in the logarithms",
@@ -304,7 +309,11 @@ LOSS_GRADIENTS = (
         "sign_of_term",
     ),
     _gradient(
-        "clipped gradient: passes where clipped", _passing_at_clip, "clipped", _OUTPUT_2, "clip_ignored"
+        "clipped gradient: passes where clipped",
+        _passing_at_clip,
+        "clipped",
+        _OUTPUT_2,
+        "clip_ignored",
     ),
     _gradient(
         "clipped gradient: p - y",

@@ -113,7 +113,11 @@ UPDATES = (
         "ascent",
     ),
     _rule(
-        "sgd: no learning rate", lambda p: {"w": p.w - p.g}, "zeros", "kernel_updated", "rate_missing"
+        "sgd: no learning rate",
+        lambda p: {"w": p.w - p.g},
+        "zeros",
+        "kernel_updated",
+        "rate_missing",
     ),
     _rule(
         "sgd: the rate twice",
