@@ -33,7 +33,7 @@ def _product(name: str, formula: Formula, scene: str) -> Mutant:
 
 def _activation(name: str, formula: Formula, scene: str) -> Mutant:
     """Make a variant of the activation that the name begins with, or of its derivative."""
-    activation, _, rest = name.partition(" ")
+    activation = name.partition(" ")[0]
     derivative = activation.endswith("'s")
     tensor = "pre_activation_gradient" if derivative else "activation"
     return Mutant(name, Replaced(tensor, formula, activation.removesuffix("'s")), scene)

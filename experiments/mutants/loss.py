@@ -22,15 +22,13 @@ def _units(t: Here) -> int:
     return t.network.architecture.units
 
 
-def _binary(
-    t: Here, p: Array, y: Array, epsilon: float = 0.0, terms: tuple[int, int] = (1, 1)
-) -> Array:
+def _binary(p: Array, y: Array, epsilon: float = 0.0, terms: tuple[int, int] = (1, 1)) -> Array:
     positive, negative = y * np.log(p + epsilon), (1 - y) * np.log(1 - p + epsilon)
     found: Array = -np.sum(terms[0] * positive + terms[1] * negative) / p.size
     return found
 
 
-def _stable(t: Here, z: Array, y: Array) -> Array:
+def _stable(z: Array, y: Array) -> Array:
     """Return the losses of logits, one by one."""
     losses: Array = np.maximum(z, 0) - z * y + np.log1p(np.exp(-np.abs(z)))
     return losses
@@ -54,7 +52,7 @@ LOSSES = (
     ),
     _loss(
         "binary loss: divided by the samples only",
-        lambda t: _stable(t, t.output, t.y).sum() / t.m,
+        lambda t: _stable(t.output, t.y).sum() / t.m,
         "outputs",
         "units_missing",
     ),
@@ -68,19 +66,19 @@ LOSSES = (
     ),
     _loss(
         "binary loss: targets inverted",
-        lambda t: _stable(t, t.output, 1 - t.y).mean(),
+        lambda t: _stable(t.output, 1 - t.y).mean(),
         "article",
         "targets_inverted",
     ),
     _loss(
         "binary loss: only the term of class 1",
-        lambda t: (_stable(t, t.output, t.y) * t.y).mean(),
+        lambda t: (_stable(t.output, t.y) * t.y).mean(),
         "decay",
         "negative_term_missing",
     ),
     _loss(
         "binary loss: only the term of class 0",
-        lambda t: (_stable(t, t.output, t.y) * (1 - t.y)).mean(),
+        lambda t: (_stable(t.output, t.y) * (1 - t.y)).mean(),
         "outputs",
         "positive_term_missing",
     ),
@@ -92,7 +90,7 @@ LOSSES = (
     ),
     _loss(
         "binary loss: clipped for fused",
-        lambda t: _binary(t, _clipped(sigmoid(t.output)), t.y),
+        lambda t: _binary(_clipped(sigmoid(t.output)), t.y),
         "saturated",
         "clipped_or_fused",
     ),
@@ -105,20 +103,20 @@ LOSSES = (
     ),
     _loss(
         "binary loss: an epsilon in the logarithms",
-        lambda t: _binary(t, t.output, t.y, 1e-8),
+        lambda t: _binary(t.output, t.y, 1e-8),
         "probabilities",
         "epsilon_in_log",
         FLOAT64,
     ),
     _loss(
         "binary loss: a larger epsilon in the logarithms",
-        lambda t: _binary(t, t.output, t.y, 1e-5),
+        lambda t: _binary(t.output, t.y, 1e-5),
         "probabilities",
         "epsilon_in_log",
     ),
     _loss(
         "binary loss: clipped at 1e-5",
-        lambda t: _binary(t, _clipped(t.output, 1e-5), t.y),
+        lambda t: _binary(_clipped(t.output, 1e-5), t.y),
         "clipped",
         "clip_bound",
     ),

@@ -247,7 +247,7 @@ class Update:
     rule
         The whole update; None for the right one.
     constants
-        ``(rule, number of the update, dtype, cast) -> constants`` that are other than they should be.
+        ``(rule, number of the update, dtype, cast) -> constants`` that are not what they should be.
     """
 
     rule: Rule | None = None

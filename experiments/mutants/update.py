@@ -1,4 +1,4 @@
-"""Mistakes in scratchnet's optimizers: the rule once more, with one thing other than it should be."""
+"""Mistakes in scratchnet's optimizers: the rule once more, with one thing wrong."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -38,8 +38,8 @@ class Distribution:
     Attributes
     ----------
     shape
-        ``uniform``, ``normal``, ``truncated normal`` (at two standard deviations), or ``spherical``:
-        a coordinate of a point on the unit sphere.
+        ``uniform``, ``normal``, ``truncated normal`` (at two standard deviations), or
+        ``spherical``: a coordinate of a point on the unit sphere.
     deviation
         Standard deviation.
     """

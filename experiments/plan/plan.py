@@ -83,7 +83,12 @@ def plan_kind() -> Table:
         (
             Field("name", name.kind, name.meaning, default=None),
             Field("description", description.kind, description.meaning, default=""),
-            Field("defaults", Unchecked(), "Keys of a trial, for every trial that does not set them itself.", None),
+            Field(
+                "defaults",
+                Unchecked(),
+                "Keys of a trial, for every trial that does not set them itself.",
+                None,
+            ),
             Field("trials", trials, described["trials"].meaning),
         )
     )
@@ -265,7 +270,9 @@ def _parse_override(override: str) -> Override:
     settable = [known for known in entry_keys() if known not in ("reference", *grid.KEYS[1:])]
     if keys[0] not in settable:
         hint = did_you_mean(keys[0], settable)
-        raise PlanError(f"unknown key {shown(keys[0])}; expected one of {', '.join(settable)}{hint}")
+        raise PlanError(
+            f"unknown key {shown(keys[0])}; expected one of {', '.join(settable)}{hint}"
+        )
     try:
         value = parse_toml(f"value = {text}")["value"]
     except PlanError as error:

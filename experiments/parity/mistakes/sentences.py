@@ -1,8 +1,8 @@
 """The known mistakes in words, by code.
 
-``{it}`` is the tensor where the mistake is made, as in `spoken`; ``{m}`` the batch size, ``{units}``
-the number of outputs of the network, ``{inputs}`` and ``{outputs}`` what a sample has of numbers
-before and after the layer; other ``{placeholders}`` are values of the mistake.
+``{it}`` is the tensor where the mistake is made, as in `spoken`; ``{m}`` the batch size,
+``{units}`` the number of outputs of the network, ``{inputs}`` and ``{outputs}`` what a sample has
+of numbers before and after the layer; other ``{placeholders}`` are values of the mistake.
 """
 
 from __future__ import annotations
