@@ -272,8 +272,8 @@ def _require_every_tensor(
     for name in every:
         if lacking := [side for side, tensors in has.items() if name not in tensors]:
             raise ValueError(
-                f"{name}: {' and '.join(lacking)} cannot tell it; expected every tensor of the step "
-                "on both sides and in the reference"
+                f"{name}: {' and '.join(lacking)} cannot tell it; expected every tensor of the "
+                "step on both sides and in the reference"
             )
 
 

@@ -17,9 +17,7 @@ from experiments.plan.memory import check_memory
 from experiments.plan.samples import DatasetError, Samples, class_shares, filled
 from experiments.plan.sources import DATASETS
 from scratchnet.architecture import Architecture
-from scratchnet.losses import LOSSES
 from scratchnet.types import Array
-
 
 __all__ = [
     "Dataset",
@@ -148,7 +146,9 @@ class DatasetSpecification:
     def __post_init__(self) -> None:
         options = {option: getattr(self, option) for option in _OPTIONS}
         given = {option: value for option, value in options.items() if value is not None}
-        mistakes = list(dataset_kind().mistakes("", {"name": self.name, **self.parameters, **given}))
+        mistakes = list(
+            dataset_kind().mistakes("", {"name": self.name, **self.parameters, **given})
+        )
         if mistakes:
             raise DatasetError(mistakes)
         source = DATASETS[self.name]
@@ -186,7 +186,6 @@ class DatasetSpecification:
         options = {option: getattr(self, option) for option in _OPTIONS}
         return {"name": self.name, **self.parameters, **options}
 
-
     def identity(self) -> dict[str, Any]:
         """Return the part of `to_dict` that decides the data, wherever they come from."""
         about_place = DATASETS[self.name].about_place
@@ -198,7 +197,7 @@ _OPTIONS = ("test_fraction", "split_seed", "stratify", "standardise")
 
 @cache
 def dataset_kind() -> Named:
-    """Return what a plan may have under ``dataset``: for each name, its parameters and the split."""
+    """Return what ``dataset`` may hold in a plan: for each name, its parameters and the split."""
     options = fields_of(DatasetSpecification, leave_out=("name", "parameters"))
     return Named({name: Table((*source.fields, *options)) for name, source in DATASETS.items()})
 
@@ -294,9 +293,7 @@ def _made(specification: DatasetSpecification) -> Samples:
         raise DatasetError(
             f"{specification}: these parameters do not go together ({reason}); expected others"
         ) from None
-    return replace(
-        samples, x=np.asarray(samples.x, np.float64), y=np.asarray(samples.y, np.int64)
-    )
+    return replace(samples, x=np.asarray(samples.x, np.float64), y=np.asarray(samples.y, np.int64))
 
 
 def _check_division(specification: DatasetSpecification, labels: Array) -> None:

@@ -58,20 +58,24 @@ class Integer(Kind):
 
     @property
     def words(self) -> str:
+        """An integer, with its limits where it has some."""
         if self.most != MOST:
             return f"an integer from {self.least} to {self.most}"
         return "an integer" if self.least is None else f"an integer >= {self.least}"
 
     def hint(self, value: object) -> str:
+        """Return the upper limit, where it is the one of every plan and was passed."""
         too_large = isinstance(value, int) and value > self.most
         return f" and <= {self.most}" if too_large and self.most == MOST else ""
 
     def holds(self, value: object) -> bool:
+        """Whether a value is an `int` (not a `bool`) between the limits."""
         whole = isinstance(value, int) and not isinstance(value, bool)
         least = -MOST if self.least is None else self.least
         return whole and least <= value <= self.most  # type: ignore[operator]
 
     def schema(self) -> dict[str, Any]:
+        """Return ``integer`` with its limits."""
         least = {} if self.least is None else {"minimum": self.least}
         return {"type": "integer", **least, "maximum": self.most}
 
@@ -86,6 +90,7 @@ class Number(Kind):
 
     @property
     def words(self) -> str:
+        """A finite number, with its limits where it has some."""
         if math.isinf(self.least) and math.isinf(self.most):
             return "a finite number"
         if math.isinf(self.most):
@@ -94,6 +99,7 @@ class Number(Kind):
         return "a number " + between.format(f"{self.least:g}", f"{self.most:g}")
 
     def holds(self, value: object) -> bool:
+        """Whether a value is a finite `int` or `float` (not a `bool`) between the limits."""
         if isinstance(value, bool) or not isinstance(value, int | float):
             return False
         try:
@@ -105,6 +111,7 @@ class Number(Kind):
         return math.isfinite(number) and inside and not at_a_limit
 
     def schema(self) -> dict[str, Any]:
+        """Return ``number`` with its finite limits, exclusive where they are open."""
         words = ("exclusiveMinimum", "exclusiveMaximum") if self.open else ("minimum", "maximum")
         limits = zip(words, (self.least, self.most), strict=True)
         return {"type": "number", **{word: x for word, x in limits if math.isfinite(x)}}
@@ -116,12 +123,15 @@ class Boolean(Kind):
 
     @property
     def words(self) -> str:
+        """Both values."""
         return "true or false"
 
     def holds(self, value: object) -> bool:
+        """Whether a value is a `bool`; 0 and 1 are not."""
         return isinstance(value, bool)
 
     def schema(self) -> dict[str, Any]:
+        """Return ``boolean``."""
         return {"type": "boolean"}
 
 
@@ -131,12 +141,15 @@ class Text(Kind):
 
     @property
     def words(self) -> str:
+        """Text, and what it must not contain."""
         return "text without control characters"
 
     def holds(self, value: object) -> bool:
+        """Whether a value is a `str` of printable characters, line ends and tabs."""
         return isinstance(value, str) and all(c.isprintable() or c in "\n\r\t" for c in value)
 
     def schema(self) -> dict[str, Any]:
+        """Return ``string``; JSON schema does not check the characters."""
         return {"type": "string"}
 
 
@@ -149,12 +162,15 @@ class Pattern(Kind):
 
     @property
     def words(self) -> str:
+        """The form in words, as it was given."""
         return self.expected
 
     def holds(self, value: object) -> bool:
+        """Whether a value is a `str` that the whole pattern matches."""
         return isinstance(value, str) and re.fullmatch(self.pattern, value) is not None
 
     def schema(self) -> dict[str, Any]:
+        """Return ``string`` with the pattern, tied to both ends of the text."""
         return {"type": "string", "pattern": f"^(?:{self.pattern})$"}
 
 
@@ -166,15 +182,19 @@ class Choice(Kind):
 
     @property
     def words(self) -> str:
+        """All the words."""
         return f"one of {', '.join(self.choices)}"
 
     def holds(self, value: object) -> bool:
+        """Whether a value is one of the words, letter for letter."""
         return isinstance(value, str) and value in self.choices
 
     def hint(self, value: object) -> str:
+        """Return the most similar word, where one is similar."""
         return did_you_mean(value, self.choices) if isinstance(value, str) else ""
 
     def schema(self) -> dict[str, Any]:
+        """Return ``enum`` with all the words."""
         return {"enum": list(self.choices)}
 
 
@@ -186,12 +206,15 @@ class Constant(Kind):
 
     @property
     def words(self) -> str:
+        """The word in quotes."""
         return repr(self.word)
 
     def holds(self, value: object) -> bool:
+        """Whether a value is the word."""
         return value == self.word
 
     def schema(self) -> dict[str, Any]:
+        """Return ``const`` with the word."""
         return {"const": self.word}
 
 
@@ -201,9 +224,11 @@ class Anything(Kind):
 
     @property
     def words(self) -> str:
+        """Only that numbers are finite; the class says the rest."""
         return "what the class takes, with finite numbers"
 
     def holds(self, value: object) -> bool:
+        """Whether a value is text, a boolean, a finite number, or a list or table of them."""
         if isinstance(value, Mapping):
             return all(self.holds(entry) for entry in value.values())
         if isinstance(value, list):
@@ -211,6 +236,7 @@ class Anything(Kind):
         return isinstance(value, bool | str) or Number().holds(value)
 
     def schema(self) -> dict[str, Any]:
+        """Return the empty schema, which accepts everything."""
         return {}
 
 
@@ -220,12 +246,15 @@ class Unchecked(Kind):
 
     @property
     def words(self) -> str:
+        """A placeholder: nobody sees it, as `holds` is always true."""
         return "what is said of it"
 
     def holds(self, value: object) -> bool:  # noqa: ARG002
+        """Return true: the parts are checked elsewhere."""
         return True
 
     def schema(self) -> dict[str, Any]:
+        """Return the empty schema, which accepts everything."""
         return {}
 
 
@@ -237,12 +266,15 @@ class Either(Kind):
 
     @property
     def words(self) -> str:
+        """The words of all the kinds, joined by ``or``."""
         return " or ".join(kind.words for kind in self.kinds)
 
     def holds(self, value: object) -> bool:
+        """Whether a value is of at least one of the kinds."""
         return any(kind.holds(value) for kind in self.kinds)
 
     def mistakes(self, place: str, value: object) -> Iterator[str]:
+        """Yield the mistakes of the entries where a list is given, otherwise one for the whole."""
         lists = [kind for kind in self.kinds if isinstance(kind, List)]
         if isinstance(value, list) and len(lists) == 1:
             # It is clear which of the kinds was meant.
@@ -251,9 +283,11 @@ class Either(Kind):
             yield from super().mistakes(place, value)
 
     def hint(self, value: object) -> str:
+        """Return the hints of all the kinds."""
         return "".join(kind.hint(value) for kind in self.kinds)
 
     def schema(self) -> dict[str, Any]:
+        """Return ``anyOf`` with the schemas of all the kinds."""
         return {"anyOf": [kind.schema() for kind in self.kinds]}
 
 
@@ -278,6 +312,7 @@ class List(Kind):
 
     @property
     def words(self) -> str:
+        """A list, how many values it has, and what each is; or the words that were given."""
         if self.expected:
             return self.expected
         number = f"{self.least} values" if self.least == self.most else f"at least {self.least}"
@@ -287,6 +322,7 @@ class List(Kind):
         return self.least <= len(value) and (self.most is None or len(value) <= self.most)
 
     def holds(self, value: object) -> bool:
+        """Whether a value is a list of the right length whose entries are all of the kind."""
         # Not `self.mistakes`: a long list of data is gone through once.
         return (
             isinstance(value, list)
@@ -295,6 +331,7 @@ class List(Kind):
         )
 
     def mistakes(self, place: str, value: object) -> Iterator[str]:
+        """Yield a line for each wrong entry, or one for a list of the wrong length."""
         if not isinstance(value, list) or not self._has_its_length(value):
             yield f"{place} = {shown(value)}; expected {self.words}"
             return
@@ -303,6 +340,7 @@ class List(Kind):
                 yield from self.kind.mistakes(f"{place}[{index}]", entry)
 
     def schema(self) -> dict[str, Any]:
+        """Return ``array`` with the schema of an entry and the limits of the length."""
         limits = {"minItems": self.least} if self.least else {}
         if self.most is not None:
             limits["maxItems"] = self.most
@@ -361,6 +399,7 @@ class Table(Kind):
 
     @property
     def words(self) -> str:
+        """A table, and all its keys."""
         return f"a table with the keys {', '.join(entry.name for entry in self.fields)}"
 
     @cached_property
@@ -369,9 +408,11 @@ class Table(Kind):
         return {entry.name: entry for entry in self.fields}
 
     def holds(self, value: object) -> bool:
+        """Whether a value is a table without mistakes."""
         return next(self.mistakes("", value), None) is None
 
     def mistakes(self, place: str, value: object) -> Iterator[str]:
+        """Yield a line for each wrong value, each unknown key and each key that is missing."""
         if not isinstance(value, Mapping):
             yield f"{place} = {shown(value)}; expected {self.words}"
             return
@@ -390,6 +431,7 @@ class Table(Kind):
                 yield f"{before}{name} is missing; expected {missing.kind.words}"
 
     def schema(self) -> dict[str, Any]:
+        """Return ``object`` with the schema of each key; other keys are not allowed."""
         required = [entry.name for entry in self.fields if entry.default is REQUIRED]
         return {
             "type": "object",
@@ -412,6 +454,7 @@ class Made(Table):
     make: Callable[..., object] = field(kw_only=True)
 
     def mistakes(self, place: str, value: object) -> Iterator[str]:
+        """Yield the mistakes of the table; where it has none, what the class refuses."""
         wrong = False
         for mistake in super().mistakes(place, value):
             wrong = True
@@ -456,12 +499,15 @@ class Named(Kind):
 
     @property
     def words(self) -> str:
+        """All the words, and whether a table may stand in their place."""
         return f"one of {', '.join(self.tables)}" + (", or a table with it" if self.bare else "")
 
     def holds(self, value: object) -> bool:
+        """Whether a value is a known word, or a table with one and without mistakes."""
         return next(self.mistakes("", value), None) is None
 
     def mistakes(self, place: str, value: object) -> Iterator[str]:
+        """Yield what is wrong with the word; where it is known, the mistakes of its table."""
         table = {self.key: value} if self.bare and isinstance(value, str) else value
         if not isinstance(table, Mapping):
             yield f"{place} = {shown(value)}; expected {self.words}"
@@ -480,6 +526,7 @@ class Named(Kind):
         yield from replace(known, fields=(first, *known.fields)).mistakes(place, table)
 
     def schema(self) -> dict[str, Any]:
+        """Return ``anyOf`` with a table for each word, and the bare words where they may stand."""
         tables = []
         for word, table in self.tables.items():
             default = word if word == self.default else REQUIRED
@@ -498,12 +545,15 @@ class Form(Kind):
 
     @property
     def words(self) -> str:
+        """A table in one of the two forms."""
         return "a table in the short or the full form"
 
     def holds(self, value: object) -> bool:
+        """Whether a value is a table without mistakes in the form that it has."""
         return next(self.mistakes("", value), None) is None
 
     def mistakes(self, place: str, value: object) -> Iterator[str]:
+        """Yield the mistakes in the form that the first key of the short one decides."""
         if not isinstance(value, Mapping):
             yield f"{place} = {shown(value)}; expected a table"
             return
@@ -511,6 +561,7 @@ class Form(Kind):
         yield from (self.short if is_short else self.full).mistakes(place, value)
 
     def schema(self) -> dict[str, Any]:
+        """Return ``anyOf`` with the schemas of both forms."""
         return {"anyOf": [self.short.schema(), self.full.schema()]}
 
 

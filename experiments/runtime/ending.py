@@ -13,7 +13,7 @@ from typing import Any
 
 @contextmanager
 def interrupted_by_signals() -> Iterator[None]:
-    """Raise `KeyboardInterrupt` where SIGTERM or SIGHUP strikes: a batch system, or a lost terminal.
+    """Raise `KeyboardInterrupt` at SIGTERM (a batch system) and at SIGHUP (a lost terminal).
 
     Each comes once; whoever sends a second one means it.
     """

@@ -191,7 +191,7 @@ def make_boundary(units, random):
 
 
 def write_run(folder, name, results, *, trials=None, crashes=(), environment=ENVIRONMENT):
-    """Write a run's folder: `results` of finished trials, `crashes` pairs of a trial and its failure."""
+    """Write a run's folder: `results` of finished trials, `crashes` as (trial, failure)."""
     store = Store.open(folder)
     for result in results:
         store.save(result)

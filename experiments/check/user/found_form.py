@@ -47,7 +47,7 @@ class FoundForm:
     def prepare(self, recorder: Recorder) -> None:
         """Nothing needs preparation."""
 
-    def take_step(self, task: Task, recorder: Recorder, *, again: bool) -> None:  # noqa: ARG002
+    def take_step(self, task: Task, recorder: Recorder, *, again: bool) -> None:
         """See `experiments.check.user.forms.Form.take_step`."""
         way = self.way
         start = start_of(task)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
 from types import ModuleType
 from typing import Any
 
@@ -100,7 +101,7 @@ class FunctionsHandle(StagedHandle):
     def _handed(self, sizes: Sizes, layout: Layout) -> dict[str, Any]:
         columns = layout.samples == "columns"
         table: dict[str, Any] = {}
-        for number, (inputs, units) in enumerate(zip(sizes[:-1], sizes[1:], strict=True), 1):
+        for number, (inputs, units) in enumerate(pairwise(sizes), 1):
             shape = (units, inputs) if columns else (inputs, units)
             table[f"W{number}"] = np.ones(shape)
             shapes = {"column": (units, 1), "row": (1, units), "flat": (units,)}
@@ -146,10 +147,10 @@ class FunctionsHandle(StagedHandle):
         params = root[PARAMETERS]
         items = list(answer) if isinstance(answer, tuple) else [answer]
         for item in items:
-            if isinstance(item, Mapping) and isinstance(params, Mapping):
-                if params.keys() <= item.keys():
-                    root[PARAMETERS] = dict(item)
-                    return
+            both = isinstance(item, Mapping) and isinstance(params, Mapping)
+            if both and params.keys() <= item.keys():
+                root[PARAMETERS] = dict(item)
+                return
         if isinstance(params, Mapping) and len(items) == len(params):
             if all(is_array(item) or np.isscalar(item) for item in items):
                 root[PARAMETERS] = dict(zip(params, items, strict=True))

@@ -33,7 +33,7 @@ FLEXIBLE: tuple[Sizes, ...] = tuple(sizes for group in BY_DEPTH for sizes in gro
 
 
 class NoStepError(Exception):
-    """This is not the way to take a step of this code."""
+    """A step of this code cannot be taken in this way."""
 
 
 class Handle(ABC):

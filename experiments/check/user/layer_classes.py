@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from types import ModuleType
 from typing import Any
 
@@ -65,7 +66,7 @@ class LayersHandle(StagedHandle):
         if self.activation is not None and len(sizes) < 3:
             raise NoStepError("an activation is to be seen between two layers")
         with reproducible():
-            for number, (inputs, units) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+            for number, (inputs, units) in enumerate(pairwise(sizes)):
                 by_role = {"inputs": inputs, "outputs": units, "seed": 0, "rate": 0.5}
                 positional, keywords = bind(self.dense, by_role, None, ("inputs", "outputs"))
                 layers.append(self.dense(*positional, **keywords))

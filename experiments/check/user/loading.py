@@ -48,7 +48,7 @@ class _Withheld(importlib.abc.MetaPathFinder):
         self,
         fullname: str,
         path: Sequence[str] | None,
-        target: types.ModuleType | None = None,  # noqa: ARG002
+        target: types.ModuleType | None = None,
     ) -> ModuleSpec | None:
         """Raise for a package of ours; a user's own of the same name is the user's."""
         if fullname.partition(".")[0] not in OURS:

@@ -58,9 +58,7 @@ class Way:
         return tuple(place.has_bias for place in self.chain)
 
 
-def probe_start(
-    sizes: Sizes, biases: tuple[bool, ...], number: int, *, one: bool, dtype: Any = np.float64
-) -> Start:
+def probe_start(sizes: Sizes, biases: tuple[bool, ...], number: int, *, one: bool) -> Start:
     """Draw one of the points from which a step is taken before it is read."""
     samples = 1 if one else next(n for n in _SAMPLES if n not in sizes)
     targets = "one_hot" if sizes[-1] > 1 else "binary"

@@ -171,10 +171,7 @@ def _chains(
     inputs: int | None,
     outputs: int | None,
 ) -> list[Chain]:
-    if sizes is not None:
-        chosen = _of_sizes(kernels, sizes)
-    else:
-        chosen = _longest(kernels, inputs, outputs)
+    chosen = _longest(kernels, inputs, outputs) if sizes is None else _of_sizes(kernels, sizes)
     found = []
     for chain in chosen[:_FEW]:
         found += _with_biases(chain, every)

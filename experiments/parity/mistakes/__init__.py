@@ -1,7 +1,7 @@
 """One engine for known mistakes: which wrong formula explains a wrong tensor.
 
-`diagnose` takes a step, what of it was observed, and a test of 'equal to rounding', and answers with
-a code and a sentence of `SENTENCES`. It serves the verdicts on our own network and the assert
+`diagnose` takes a step, what of it was observed, and a test of 'equal to rounding', and answers
+with a code and a sentence of `SENTENCES`. It serves the verdicts on our own network and the assert
 functions, whose test is a derived bound, and `experiments.check`, whose test is measured noise.
 
 The formulas stand in a module for each part of a step (`forward`, `loss`, `backward`, `update`),

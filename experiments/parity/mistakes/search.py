@@ -312,9 +312,9 @@ def _contradicted(step: ObservedStep, tensors: Mapping[str, Bounded], stage: int
         if step.stage(name) > stage:
             continue
         is_right = name not in wrong and np.all(np.isfinite(tensors[name].value))
-        if is_right or (layer_of(name) in layers and step.changed(name, tensors[name])):
-            if not step.explained(name, tensors[name]):
-                return True
+        asked = is_right or (layer_of(name) in layers and step.changed(name, tensors[name]))
+        if asked and not step.explained(name, tensors[name]):
+            return True
     return False
 
 

@@ -105,13 +105,19 @@ def test_a_notebook_counts_with_the_last_definition_of_each_name(check):
         ["def act(v):\n", "    return np.cosh(v)\n"],
         ["def act(v):\n", "    return 1 / (1 + np.exp(-v))\n"],
         ["this is no Python\n"],
-        ["class Net:\n", "    def __init__(self, sizes):\n"]
-        + ["        pairs = zip(sizes, sizes[1:])\n"]
-        + ["        self.w = [np.random.randn(*pair) for pair in pairs]\n"]
-        + ["    def train(self, x, y, lr):\n", "        h = act(x @ self.w[0])\n"]
-        + ["        p = act(h @ self.w[1])\n", "        d = (p - y) / p.size\n"]
-        + ["        back = d @ self.w[1].T * h * (1 - h)\n"]
-        + ["        self.w[1] -= lr * h.T @ d\n", "        self.w[0] -= lr * x.T @ back\n"],
+        [
+            "class Net:\n",
+            "    def __init__(self, sizes):\n",
+            "        pairs = zip(sizes, sizes[1:])\n",
+            "        self.w = [np.random.randn(*pair) for pair in pairs]\n",
+            "    def train(self, x, y, lr):\n",
+            "        h = act(x @ self.w[0])\n",
+            "        p = act(h @ self.w[1])\n",
+            "        d = (p - y) / p.size\n",
+            "        back = d @ self.w[1].T * h * (1 - h)\n",
+            "        self.w[1] -= lr * h.T @ d\n",
+            "        self.w[0] -= lr * x.T @ back\n",
+        ],
     ]
     notebook = {"cells": [{"cell_type": "code", "source": cell} for cell in cells]}
     notebook["cells"].insert(1, {"cell_type": "markdown", "source": ["text"]})

@@ -145,13 +145,17 @@ def test_several_target_columns_are_one_hot(people):
         load(people(text.replace("1.5,1,0", "1.5,0,0"), target=["a", "b"]))
 
 
-LONG = PEOPLE.replace("height", "hei\nght").replace('hei\nght', '"hei\nght"')
+LONG = PEOPLE.replace("height", "hei\nght").replace("hei\nght", '"hei\nght"')
 
 
 @pytest.mark.parametrize(
     ("text", "settings", "words"),
     [
-        (PEOPLE, {"target": "kin"}, "no column 'kin'; expected one of height, colour, weight, kind"),
+        (
+            PEOPLE,
+            {"target": "kin"},
+            "no column 'kin'; expected one of height, colour, weight, kind",
+        ),
         (PEOPLE, {"features": ["hight", "wait"]}, "no column 'hight'; expected one of"),
         (PEOPLE, {"features": ["height", "kind"]}, "features: 'kind' is the target"),
         (PEOPLE, {"separator": ";"}, "is separator = ';' right?"),
@@ -169,8 +173,16 @@ LONG = PEOPLE.replace("height", "hei\nght").replace('hei\nght', '"hei\nght"')
         ("", {}, "no rows; expected a line of names"),
         ("kind\na\nb\n", {}, "no columns but the target"),
         (LONG.replace("1.7,red", "1.7,"), {}, "line 5, column 'colour': no value"),
-        ("a,b,kind\n" + "".join(f"{i},w{i},{i % 2}\n" for i in range(9)), {}, "9 different words in 9"),
-        ("a,b,kind\n" + "".join(f"{i},,{i % 2}\n" for i in range(9)), {"missing": "mean"}, "no values"),
+        (
+            "a,b,kind\n" + "".join(f"{i},w{i},{i % 2}\n" for i in range(9)),
+            {},
+            "9 different words in 9",
+        ),
+        (
+            "a,b,kind\n" + "".join(f"{i},,{i % 2}\n" for i in range(9)),
+            {"missing": "mean"},
+            "no values",
+        ),
     ],
 )
 def test_a_mistake_names_file_line_or_column(people, text, settings, words):
@@ -265,7 +277,10 @@ def test_one_hot_rows_and_words_are_classes_too(arrays):
         ({"x": np.full(10, np.nan), "y": LABELS}, r"row 1: no value \(10 of 10 rows"),
         ({"x": np.full(10, np.inf), "y": LABELS}, "row 1: an infinite value"),
         ({"y": LABELS}, "arrays none; expected one array"),
-        ({"x": np.zeros(10), "y": np.zeros((10, 2))}, "row 1, target 'y' = .*; expected a single 1"),
+        (
+            {"x": np.zeros(10), "y": np.zeros((10, 2))},
+            "row 1, target 'y' = .*; expected a single 1",
+        ),
     ],
 )
 def test_a_mistake_in_arrays_is_named(arrays, given, words):
@@ -393,6 +408,7 @@ def test_a_damaged_file_never_crashes(people, tmp_path, name):
         try:
             data = load(DatasetSpecification("file", given, stratify=False))
         except DatasetError as error:
-            assert all(line.isprintable() for line in str(error).splitlines())
+            message = str(error)
+            assert all(line.isprintable() for line in message.splitlines())
         else:
             assert np.isfinite(data.x_train).all()

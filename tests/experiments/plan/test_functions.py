@@ -121,7 +121,8 @@ def test_a_plan_finds_the_module_beside_it(function, tmp_path):
     path.write_text(
         '[[trials]]\nname = "mine"\nepochs = 1\n'
         'dataset = { name = "function", function = "my_data:arrays", arguments = { n = 40 } }\n'
-        'architecture = { units = [2, 1], last_activation = "sigmoid", loss = "mean_squared_error" }'
+        'architecture = { units = [2, 1], last_activation = "sigmoid", '
+        'loss = "mean_squared_error" }'
     )
     plan = load_plan(path)
     assert str(plan.trials[0].dataset) == "my_data:arrays"

@@ -114,7 +114,8 @@ def test_a_misspelt_path_is_named(tmp_path):
     path.write_text(
         '[[trials]]\nname = "a"\ndataset = "moons"\nepochs = 1\n'
         "grid.optimizer.learning_rat = [1, 2]\ngrid.epoch = [3]\n"
-        'architecture = { units = [2, 1], last_activation = "sigmoid", loss = "mean_squared_error" }'
+        'architecture = { units = [2, 1], last_activation = "sigmoid", '
+        'loss = "mean_squared_error" }'
     )
     with pytest.raises(PlanError) as caught:
         load_plan(path)

@@ -180,8 +180,9 @@ def check_chance(number, folder):
     try:
         plan = load_plan(path)
     except PlanError as error:
-        assert str(error).startswith(f"{path}: ")
-        assert all(line.isprintable() for line in str(error).split("\n"))
+        message = str(error)
+        assert message.startswith(f"{path}: ")
+        assert all(line.isprintable() for line in message.split("\n"))
     else:
         path.write_text(plan.to_toml())
         assert load_plan(path) == plan

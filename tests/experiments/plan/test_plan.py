@@ -293,7 +293,9 @@ def test_the_data_of_a_grid_are_made_once(write, monkeypatch):
 
 def test_a_network_larger_than_the_memory_is_refused(write):
     path = write(PLAN.replace("units = [2, 3, 1]", "units = [2, 4_000_000, 4_000_000, 1]"))
-    with pytest.raises(PlanError, match=r"trials\[0\] .moons.: architecture: 16,000,0.* GiB of memory"):
+    with pytest.raises(
+        PlanError, match=r"trials\[0\] .moons.: architecture: 16,000,0.* GiB of memory"
+    ):
         load_plan(path)
 
 

@@ -11,7 +11,7 @@ from experiments.runtime.ending import interrupted_by_signals
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_what_asks_to_end_interrupts(number):
     before = signal.getsignal(number)
-    with pytest.raises(KeyboardInterrupt), interrupted_by_signals():
+    with pytest.raises(KeyboardInterrupt), interrupted_by_signals():  # noqa: PT012 - waits for it
         os.kill(os.getpid(), number)
         signal.sigtimedwait([], 10)
     assert signal.getsignal(number) == before

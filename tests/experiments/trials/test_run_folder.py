@@ -109,5 +109,5 @@ def test_tables_that_hold_nonsense_are_refused(published):
 def test_a_table_that_holds_nonsense_makes_its_trials_unreadable(published):
     path = published / "timings.csv"
     pd.read_csv(path).assign(seconds=-1.0).to_csv(path, index=False)
-    with pytest.raises(StoreError, match="column 'seconds' holds -1.0; expected more than 0"):
+    with pytest.raises(StoreError, match=r"column 'seconds' holds -1\.0; expected more than 0"):
         StoredRun.load(published).results["moons"]

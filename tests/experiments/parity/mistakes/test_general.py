@@ -1,4 +1,4 @@
-"""Mistakes that a layer shows which nobody has told the engine about, whatever its tensors' rank."""
+"""Mistakes of a layer that the engine has not been told about; its tensors have any rank."""
 
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -28,10 +28,10 @@ class Tree:
     units = 3
     loss = MeanSquaredError()
 
-    def sources(self, layer):
+    def sources(self, layer):  # noqa: ARG002 - as Architecture has it
         return ("input",)
 
-    def readers(self, name):
+    def readers(self, name):  # noqa: ARG002 - as Architecture has it
         return []
 
 
