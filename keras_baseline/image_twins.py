@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -15,6 +16,8 @@ from scratchnet.layers import (
     Conv1D,
     Conv2D,
     Conv3D,
+    DepthwiseConv1D,
+    DepthwiseConv2D,
     GlobalAveragePooling1D,
     GlobalAveragePooling2D,
     GlobalAveragePooling3D,
@@ -23,6 +26,8 @@ from scratchnet.layers import (
     GlobalMaxPooling3D,
     MaxPooling1D,
     MaxPooling2D,
+    SeparableConv1D,
+    SeparableConv2D,
 )
 
 CONVOLUTIONS = {
@@ -31,6 +36,16 @@ CONVOLUTIONS = {
     Conv3D.kind: keras.layers.Conv3D,
 }
 
+
+DEPTHWISE = {
+    DepthwiseConv1D.kind: keras.layers.DepthwiseConv1D,
+    DepthwiseConv2D.kind: keras.layers.DepthwiseConv2D,
+}
+
+SEPARABLE = {
+    SeparableConv1D.kind: keras.layers.SeparableConv1D,
+    SeparableConv2D.kind: keras.layers.SeparableConv2D,
+}
 
 POOLINGS = {
     AveragePooling1D.kind: keras.layers.AveragePooling1D,
@@ -66,14 +81,52 @@ def convolution(layer: Conv2D, dtype: str, activation: str | None = None) -> Any
     )
 
 
-def split_convolution(layer: Conv2D, dtype: str) -> dict[str, Any]:
-    """A linear convolution, and an ``Activation``: what Keras's layer does inside."""
-    return {
-        "pre_activation": convolution(layer, dtype, "linear"),
-        "activation": keras.layers.Activation(
-            layer.activation, name=f"{layer.name}_activation", dtype=dtype
-        ),
-    }
+def depthwise(layer: DepthwiseConv2D, dtype: str, activation: str | None = None) -> Any:
+    """``keras.layers.DepthwiseConv2D`` or ``DepthwiseConv1D``."""
+    return DEPTHWISE[layer.kind](
+        layer.kernel_size,
+        strides=layer.strides,
+        padding=layer.padding,
+        depth_multiplier=layer.depth_multiplier,
+        dilation_rate=layer.dilation_rate,
+        activation=layer.activation if activation is None else activation,
+        use_bias=layer.use_bias,
+        depthwise_regularizer=regularizer(layer.depthwise_regularizer),
+        name=layer.name,
+        dtype=dtype,
+    )
+
+
+def separable(layer: SeparableConv2D, dtype: str, activation: str | None = None) -> Any:
+    """``keras.layers.SeparableConv2D`` or ``SeparableConv1D``."""
+    return SEPARABLE[layer.kind](
+        layer.filters,
+        layer.kernel_size,
+        strides=layer.strides,
+        padding=layer.padding,
+        depth_multiplier=layer.depth_multiplier,
+        dilation_rate=layer.dilation_rate,
+        activation=layer.activation if activation is None else activation,
+        use_bias=layer.use_bias,
+        depthwise_regularizer=regularizer(layer.depthwise_regularizer),
+        pointwise_regularizer=regularizer(layer.pointwise_regularizer),
+        name=layer.name,
+        dtype=dtype,
+    )
+
+
+def convolutional(make: Callable[..., Any]) -> Twin:
+    """Return a twin that is split into a linear layer and an ``Activation``."""
+
+    def split(layer: Any, dtype: str) -> dict[str, Any]:
+        return {
+            "pre_activation": make(layer, dtype, "linear"),
+            "activation": keras.layers.Activation(
+                layer.activation, name=f"{layer.name}_activation", dtype=dtype
+            ),
+        }
+
+    return Twin(make, split)
 
 
 def batch_normalization(layer: BatchNormalization, dtype: str) -> Any:
@@ -105,7 +158,9 @@ def global_pooling(layer: Any, dtype: str) -> Any:
 
 
 IMAGE_TWINS: dict[str, Twin] = {
-    **{kind: Twin(convolution, split_convolution) for kind in CONVOLUTIONS},
+    **{kind: convolutional(convolution) for kind in CONVOLUTIONS},
+    **{kind: convolutional(depthwise) for kind in DEPTHWISE},
+    **{kind: convolutional(separable) for kind in SEPARABLE},
     **{kind: Twin(pooling) for kind in POOLINGS},
     **{kind: Twin(global_pooling) for kind in GLOBAL_POOLINGS},
     BatchNormalization.kind: Twin(batch_normalization),

@@ -10,6 +10,7 @@ import numpy as np
 
 from keras_baseline.image_twins import IMAGE_TWINS
 from keras_baseline.regularizers import regularizer
+from keras_baseline.resizing_twins import RESIZING_TWINS
 from keras_baseline.twin import Twin
 from scratchnet.layers import LSTM, Activation, Add, Dense, Dropout, Embedding, Flatten
 from scratchnet.types import Array
@@ -87,6 +88,7 @@ TWINS: dict[str, Twin] = {
     ),
     Add.kind: Twin(lambda layer, dtype: keras.layers.Add(name=layer.name, dtype=dtype)),
     **IMAGE_TWINS,
+    **RESIZING_TWINS,
     Dense.kind: Twin(dense, split_dense),
     Dropout.kind: Twin(
         lambda layer, dtype: keras.layers.Dropout(layer.rate, name=layer.name, dtype=dtype),

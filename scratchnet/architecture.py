@@ -414,7 +414,7 @@ def _layer_to_dict(layer: Layer) -> dict[str, Any]:
 def _plain(value: object) -> object:
     if isinstance(value, Regularizer):
         return regularizer_to_dict(value)
-    return list(value) if isinstance(value, tuple) else value
+    return [_plain(entry) for entry in value] if isinstance(value, tuple) else value
 
 
 def _toml_value(value: object) -> str:

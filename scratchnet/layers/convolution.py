@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from scratchnet.activations import activation_of
 from scratchnet.buffer import Buffer
@@ -139,45 +140,8 @@ class Conv2D(Layer):
                        dpatches = kernel @ dz             dx = each added where it was read
         """
         [source] = inputs
-        x, dx = source.values, source.claim_gradient()
-        outputs, groups = plan.outputs_of(self), self.groups
-        z = Buffer(plan.samples, outputs.values.shape[1:], x.dtype)
-        windows, channels = self.windows(x.shape[1:]), x.shape[-1]
-        patches = Patches(
-            windows, channels, plan.samples, x.dtype, groups=groups, ones=self.use_bias
-        )
-        # Kernel and bias are neighbours in the arena, so together they are the taller kernel.
-        names = ["kernel", "bias"] if self.use_bias else ["kernel"]
-        weights, dweights = (
-            flat.reshape(-1, groups, self.filters // groups).swapaxes(0, 1)
-            for flat in parameters.block([f"{self.name}/{name}" for name in names])
-        )
-        z_matrices, dz_matrices = (
-            matrix.reshape(groups, -1, matrix.shape[-1]) for matrix in (z.matrix, z.gradient_matrix)
-        )
-        a, da, dz = outputs.values, outputs.gradient, z.gradient
-        scratch, activation = plan.scratch(dz), activation_of(self.activation)
-
-        forward, backward = Tape(), Tape()
-        patches.gather(forward, x)
-        product(forward, transposed(weights), patches.matrices, z_matrices, "pre_activation")
-        activation.forward(forward, z.values, a, scratch)
-
-        activation.backward(backward, z.values, a, da, dz, scratch)
-        backward.name_last("pre_activation_gradient")
-        product(backward, patches.matrices, transposed(dz_matrices), dweights)
-        if dx is not None:
-            dpatches = Patches(windows, channels, plan.samples, x.dtype, groups=groups)
-            kernel = weights[:, : dpatches.matrices.shape[1]]
-            product(backward, kernel, dz_matrices, dpatches.matrices)
-            dpatches.scatter(backward, dx)
-            backward.name_last("input")
-        return Pass(
-            outputs,
-            forward,
-            backward,
-            tensors={"pre_activation": z.values, "pre_activation_gradient": dz},
-        )
+        windows = self.windows(source.values.shape[1:])
+        return convolve(self, source, parameters, plan, windows, self.groups)
 
 
 @dataclass(frozen=True)
@@ -221,3 +185,51 @@ def check_strides(strides: object, dilation: object) -> None:
             f"strides = {list(strides)} with dilation_rate = {list(dilation)}; expected one of "
             "them to be 1"
         )
+
+
+def convolve(
+    layer: Any,
+    source: Buffer,
+    parameters: Parameters,
+    plan: BatchPlan,
+    windows: Sequence[Windows],
+    groups: int,
+) -> Pass:
+    """Make the ops of a convolution, see `Conv2D.bind`; the layer says its name and activation."""
+    x, dx, outputs = source.values, source.claim_gradient(), plan.outputs_of(layer)
+    z = Buffer(plan.samples, outputs.values.shape[1:], x.dtype)
+    patches = Patches(
+        windows, x.shape[-1], plan.samples, x.dtype, groups=groups, ones=layer.use_bias
+    )
+    # Kernel and bias are neighbours in the arena, so together they are the taller kernel.
+    names = ["kernel", "bias"] if layer.use_bias else ["kernel"]
+    weights, dweights = (
+        flat.reshape(-1, groups, z.values.shape[-1] // groups).swapaxes(0, 1)
+        for flat in parameters.block([f"{layer.name}/{name}" for name in names])
+    )
+    z_matrices, dz_matrices = (
+        matrix.reshape(groups, -1, matrix.shape[-1]) for matrix in (z.matrix, z.gradient_matrix)
+    )
+    a, da, dz = outputs.values, outputs.gradient, z.gradient
+    scratch, activation = plan.scratch(dz), activation_of(layer.activation)
+
+    forward, backward = Tape(), Tape()
+    patches.gather(forward, x)
+    product(forward, transposed(weights), patches.matrices, z_matrices, "pre_activation")
+    activation.forward(forward, z.values, a, scratch)
+
+    activation.backward(backward, z.values, a, da, dz, scratch)
+    backward.name_last("pre_activation_gradient")
+    product(backward, patches.matrices, transposed(dz_matrices), dweights)
+    if dx is not None:
+        dpatches = Patches(windows, x.shape[-1], plan.samples, x.dtype, groups=groups)
+        kernel = weights[:, : dpatches.matrices.shape[1]]
+        product(backward, kernel, dz_matrices, dpatches.matrices)
+        dpatches.scatter(backward, dx)
+        backward.name_last("input")
+    return Pass(
+        outputs,
+        forward,
+        backward,
+        tensors={"pre_activation": z.values, "pre_activation_gradient": dz},
+    )

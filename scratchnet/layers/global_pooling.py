@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from scratchnet.buffer import Buffer, channels_first
-from scratchnet.errors import ArchitectureError, check_boolean
+from scratchnet.errors import check_boolean
 from scratchnet.layers.base import Layer, Pass
+from scratchnet.layers.windows import check_rank
 from scratchnet.tape import Tape
 from scratchnet.types import Array
 
@@ -41,10 +42,7 @@ class GlobalPooling(Layer):
     def output_shape(self, *shapes: tuple[int, ...]) -> tuple[int, ...]:
         """Return ``(channels,)``, or ``(1, ..., channels)``."""
         [shape] = shapes
-        if len(shape) != self.rank + 1:
-            axes = {1: "(steps, channels)", 2: "(height, width, channels)"}
-            expected = axes.get(self.rank, "(depth, height, width, channels)")
-            raise ArchitectureError(f"input of shape {shape}; expected {expected}")
+        check_rank(shape, self.rank)
         return (*((1,) * self.rank if self.keepdims else ()), shape[-1])
 
     def bind(self, inputs: tuple[Buffer, ...], parameters: Parameters, plan: BatchPlan) -> Pass:  # noqa: ARG002

@@ -132,10 +132,7 @@ def fit_windows(
     ArchitectureError
         If the shape has another rank, or no window fits; `field` names the windows' size.
     """
-    if len(shape) != len(size) + 1:
-        axes = {1: "(steps, channels)", 2: "(height, width, channels)"}
-        expected = axes.get(len(size), "(depth, height, width, channels)")
-        raise ArchitectureError(f"input of shape {shape}; expected {expected}")
+    check_rank(shape, len(size))
     made = tuple(
         Windows(positions, window, stride, step, padding)
         for positions, window, stride, step in zip(
@@ -148,6 +145,20 @@ def fit_windows(
             "padding; expected a smaller one, or padding = 'same'"
         )
     return made
+
+
+def check_rank(shape: tuple[int, ...], rank: int) -> None:
+    """Require inputs with so many axes of positions, and one of channels.
+
+    Raises
+    ------
+    ArchitectureError
+        If they have more or fewer.
+    """
+    if len(shape) != rank + 1:
+        axes = {1: "(steps, channels)", 2: "(height, width, channels)"}
+        expected = axes.get(rank, "(depth, height, width, channels)")
+        raise ArchitectureError(f"input of shape {shape}; expected {expected}")
 
 
 def as_sizes(field: str, value: object, rank: int, *, lowest: int = 1) -> tuple[int, ...]:

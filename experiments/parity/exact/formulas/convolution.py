@@ -17,7 +17,15 @@ from experiments.parity.exact.formulas.place import (
 )
 from experiments.parity.exact.formulas.windows import Reading, gather
 from experiments.parity.exact.rounding import Bounded, concatenate, matmul
-from scratchnet.layers import Conv1D, Conv2D, Conv3D
+from scratchnet.layers import (
+    Conv1D,
+    Conv2D,
+    Conv3D,
+    DepthwiseConv1D,
+    DepthwiseConv2D,
+    SeparableConv1D,
+    SeparableConv2D,
+)
 from scratchnet.types import Array
 
 
@@ -39,6 +47,63 @@ def convolution(layer: Conv2D, at: Place) -> Computed:
         return Gradients((dx,), weights)
 
     return Computed(FORWARD[layer.activation](z), backward)
+
+
+def depthwise(layer: DepthwiseConv2D, at: Place) -> Computed:
+    """A convolution with a group for each channel."""
+    [x] = at.inputs
+    kernel, bias, channels = at.weights["kernel"], at.weights.get("bias"), x.shape[-1]
+    reading = Reading.of(
+        x.shape[1:-1], layer.kernel_size, layer.strides, layer.dilation_rate, layer.padding
+    )
+    grouped = _grouped(kernel)
+    z = at.keep("pre_activation", convolve(x, grouped, bias, reading, channels))
+
+    def backward(a: Bounded, da: Bounded) -> Gradients:
+        dz = at.keep("pre_activation_gradient", BACKWARD[layer.activation](z, a, da))
+        dx, dkernel = convolve_back(x, grouped, dz, reading, channels)
+        weights = {"kernel": with_shape(dkernel, kernel.shape)}
+        if bias is not None:
+            weights["bias"] = as_rows(dz).sum(axis=0)
+        return Gradients((dx,), weights)
+
+    return Computed(FORWARD[layer.activation](z), backward)
+
+
+def separable(layer: SeparableConv2D, at: Place) -> Computed:
+    """A depthwise convolution, and a product over the channels that it makes."""
+    [x] = at.inputs
+    kernel, bias, channels = at.weights["depthwise_kernel"], at.weights.get("bias"), x.shape[-1]
+    pointwise = with_shape(at.weights["pointwise_kernel"], (-1, layer.filters))
+    reading = Reading.of(
+        x.shape[1:-1], layer.kernel_size, layer.strides, layer.dilation_rate, layer.padding
+    )
+    grouped = _grouped(kernel)
+    h = convolve(x, grouped, None, reading, channels)
+    rows = as_rows(h)
+    shape = (*h.shape[:-1], layer.filters)
+    z = at.keep("pre_activation", with_shape(matmul(rows, pointwise, bias), shape))
+
+    def backward(a: Bounded, da: Bounded) -> Gradients:
+        dz = at.keep("pre_activation_gradient", BACKWARD[layer.activation](z, a, da))
+        drows = as_rows(dz)
+        dh = with_shape(matmul(drows, pointwise.T), h.shape)
+        dx, dkernel = convolve_back(x, grouped, dh, reading, channels)
+        dpointwise = matmul(rows.T, drows)
+        weights = {
+            "depthwise_kernel": with_shape(dkernel, kernel.shape),
+            "pointwise_kernel": with_shape(dpointwise, at.weights["pointwise_kernel"].shape),
+        }
+        if bias is not None:
+            weights["bias"] = drows.sum(axis=0)
+        return Gradients((dx,), weights)
+
+    return Computed(FORWARD[layer.activation](z), backward)
+
+
+def _grouped(kernel: Bounded) -> Bounded:
+    """Return a depthwise kernel ``(..., channels, multiplier)`` as one with a group per channel."""
+    return with_shape(kernel, (*kernel.shape[:-2], 1, -1))
 
 
 def convolve(
@@ -94,6 +159,8 @@ def parts(x: Bounded, groups: int) -> list[Bounded]:
 
 
 CONVOLUTIONS: dict[str, LayerFormula] = {
-    layer.kind: convolution for layer in (Conv1D, Conv2D, Conv3D)
+    **{layer.kind: convolution for layer in (Conv1D, Conv2D, Conv3D)},
+    **{layer.kind: depthwise for layer in (DepthwiseConv1D, DepthwiseConv2D)},
+    **{layer.kind: separable for layer in (SeparableConv1D, SeparableConv2D)},
 }
 """By the layer's kind."""

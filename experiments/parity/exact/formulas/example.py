@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from scratchnet.architecture import Architecture
-from scratchnet.layers import Layer
+from scratchnet.layers import Dense, Layer
 from scratchnet.losses import Loss
 from scratchnet.types import Array
 
@@ -78,3 +78,9 @@ def example(
 ) -> Example:
     """Make an `Example`."""
     return Example(label, Architecture(tuple(input_shape), layers, loss), **options)
+
+
+def classified(label: str, input_shape: Sequence[int], *layers: Layer, **options: Any) -> Example:
+    """Make an example that ends in two classes: its training does not explode."""
+    last = Dense(2, "softmax")
+    return example(label, input_shape, *layers, last, loss="categorical_crossentropy", **options)

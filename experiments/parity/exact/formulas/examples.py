@@ -8,6 +8,7 @@ from __future__ import annotations
 from experiments.parity.exact.formulas.activation_examples import ACTIVATION_EXAMPLES
 from experiments.parity.exact.formulas.example import Example, example
 from experiments.parity.exact.formulas.image_examples import IMAGE_EXAMPLES
+from experiments.parity.exact.formulas.resizing_examples import RESIZING_EXAMPLES
 from scratchnet.layers import LSTM, Activation, Add, Dense, Dropout, Embedding, Flatten
 from scratchnet.losses import (
     BinaryCrossentropy,
@@ -56,6 +57,7 @@ LAYER_EXAMPLES: dict[str, tuple[Example, ...]] = {
         ),
     ),
     **IMAGE_EXAMPLES,
+    **RESIZING_EXAMPLES,
     Dense.kind: (
         example("without bias", (3,), Dense(4, "tanh", use_bias=False), Dense(2)),
         example("on sequences", (5, 3), Dense(4, "relu"), Flatten(), Dense(2)),

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
-from experiments.parity.exact.formulas.example import Example, example
+from experiments.parity.exact.formulas.example import Example, classified, example
 from scratchnet.layers import (
     AveragePooling1D,
     AveragePooling2D,
@@ -14,6 +11,8 @@ from scratchnet.layers import (
     Conv2D,
     Conv3D,
     Dense,
+    DepthwiseConv1D,
+    DepthwiseConv2D,
     Embedding,
     Flatten,
     GlobalAveragePooling1D,
@@ -22,18 +21,12 @@ from scratchnet.layers import (
     GlobalMaxPooling1D,
     GlobalMaxPooling2D,
     GlobalMaxPooling3D,
-    Layer,
     MaxPooling1D,
     MaxPooling2D,
+    SeparableConv1D,
+    SeparableConv2D,
 )
 from scratchnet.regularizers import L2
-
-
-def classified(label: str, input_shape: Sequence[int], *layers: Layer, **options: Any) -> Example:
-    """Make an example that ends in two classes: its training does not explode."""
-    last = Dense(2, "softmax")
-    return example(label, input_shape, *layers, last, loss="categorical_crossentropy", **options)
-
 
 IMAGE_EXAMPLES: dict[str, tuple[Example, ...]] = {
     BatchNormalization.kind: (
@@ -164,6 +157,84 @@ IMAGE_EXAMPLES: dict[str, tuple[Example, ...]] = {
             (9, 2),
             Conv1D(3, 3, padding="valid", activation="relu"),
             Conv1D(2, 3, strides=2, padding="same"),
+            Flatten(),
+        ),
+    ),
+    DepthwiseConv1D.kind: (
+        classified(
+            "sequences",
+            (7, 2),
+            DepthwiseConv1D(3, padding="same", depth_multiplier=2),
+            DepthwiseConv1D(2, strides=2, activation="tanh"),
+            Flatten(),
+        ),
+    ),
+    DepthwiseConv2D.kind: (
+        classified(
+            "multiplied",
+            (6, 5, 2),
+            DepthwiseConv2D(3, depth_multiplier=2),
+            DepthwiseConv2D((2, 1), activation="relu"),
+            Flatten(),
+        ),
+        classified(
+            "strides, same",
+            (6, 5, 2),
+            Conv2D(3, 2),
+            DepthwiseConv2D(3, strides=2, padding="same", activation="tanh", use_bias=False),
+            Flatten(),
+        ),
+        classified(
+            "dilation",
+            (7, 7, 1),
+            Conv2D(3, 2),
+            DepthwiseConv2D(2, dilation_rate=(2, 3), depthwise_regularizer=L2(0.1)),
+            Flatten(),
+        ),
+        classified(
+            "strides and dilation",
+            (9, 9, 1),
+            Conv2D(2, 2),
+            DepthwiseConv2D(2, strides=2, dilation_rate=2, padding="same"),
+            Flatten(),
+        ),
+    ),
+    SeparableConv1D.kind: (
+        classified(
+            "sequences",
+            (7, 2),
+            SeparableConv1D(4, 3, padding="same", activation="tanh"),
+            SeparableConv1D(2, 2, strides=2),
+            Flatten(),
+        ),
+    ),
+    SeparableConv2D.kind: (
+        classified(
+            "multiplied",
+            (6, 5, 2),
+            SeparableConv2D(4, 3, depth_multiplier=2, activation="relu"),
+            SeparableConv2D(3, 2, use_bias=False),
+            Flatten(),
+        ),
+        classified(
+            "strides, same",
+            (6, 5, 2),
+            Conv2D(3, 2),
+            SeparableConv2D(
+                3,
+                (3, 2),
+                strides=2,
+                padding="same",
+                depthwise_regularizer=L2(0.1),
+                pointwise_regularizer=L2(0.2),
+            ),
+            Flatten(),
+        ),
+        classified(
+            "dilation",
+            (7, 7, 1),
+            Conv2D(3, 2),
+            SeparableConv2D(2, 2, dilation_rate=2, padding="same", activation="tanh"),
             Flatten(),
         ),
     ),

@@ -17,6 +17,7 @@ from experiments.parity.exact.formulas.place import (
 )
 from experiments.parity.exact.formulas.pooling import POOLINGS
 from experiments.parity.exact.formulas.recurrent import embedding, lstm
+from experiments.parity.exact.formulas.resizing import RESIZINGS
 from experiments.parity.exact.rounding import Bounded, matmul, stack
 from scratchnet.layers import LSTM, Activation, Add, Dense, Dropout, Embedding, Flatten, Layer
 
@@ -89,6 +90,7 @@ LAYER: dict[str, LayerFormula] = {
     **CONVOLUTIONS,
     **NORMALIZATIONS,
     **POOLINGS,
+    **RESIZINGS,
     Dense.kind: dense,
     Dropout.kind: dropout,
     Embedding.kind: embedding,
