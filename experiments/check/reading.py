@@ -70,6 +70,8 @@ class Reading:
         Its gradients are so many times those of the mean loss, and so many times the kernel more.
     agreed, tensors
         Which gradients are those of the loss but for the factor, and how many there are.
+    unadapted
+        Weights whose step is no more that of the optimizer which the others show.
     well_formed
         Whether every gradient was seen, in the shape of its weight.
     forward
@@ -86,6 +88,7 @@ class Reading:
     factor: float = 1.0
     decay: float = 0.0
     agreed: tuple[Tensor, ...] = ()
+    unadapted: tuple[Tensor, ...] = ()
     well_formed: bool = True
     tensors: int = 1
     forward: bool = False
@@ -197,7 +200,25 @@ def read(seen: Sequence[Seen], words: set[str]) -> Reading:
     likely.sort(key=lambda reading: _rank(reading, words), reverse=True)
     told = [_with_loss(seen, reading) for reading in likely[:_FEW]]
     best = max(told, key=lambda reading: _rank(reading, words))
-    return replace(best, hidden=_hidden(seen, best.activations))
+    return _with_places(seen, best)
+
+
+def _with_places(seen: Sequence[Seen], reading: Reading) -> Reading:
+    """Say where the gradients that are not the expected ones are, and the hidden activations."""
+    tensors = tensors_of(seen[0].chain)
+    agreed = dict(reading.gradients)
+    chosen: dict[Tensor, str] = {}
+    for tensor in tensors:
+        unadapted = tensor in reading.unadapted
+        source = agreed.get(tensor) or _probable_source(seen, tensor, agreed)
+        if unadapted or source:
+            chosen[tensor] = STATE if unadapted else source
+    return replace(
+        reading,
+        gradients=tuple(chosen.items()),
+        well_formed=_well_formed(seen[0], tensors, chosen),
+        hidden=_hidden(seen, reading.activations),
+    )
 
 
 def _rank(reading: Reading, words: set[str]) -> tuple[float, bool, bool, bool]:
@@ -290,12 +311,16 @@ def _guesses(
     hidden = _known_hidden(words)
     by_words = (*(hidden,) * (layers - 1), last)
     fitting = []
+    fitting_shape = [
+        _names_of_shape(seen, layer.kernel.shape[1]) for layer in seen[0].start.weights
+    ]
     for activations in combinations:
         outs = [forward(s.start, activations)[1] for s in seen]
         # How far the arrays at hand follow these activations.
         depth = 0
         for layer in range(layers):
-            if not any(_everywhere(seen, n, [o[layer] for o in outs]) for n in seen[0].named):
+            values = [o[layer] for o in outs]
+            if not any(_everywhere(seen, name, values) for name in fitting_shape[layer]):
                 break
             depth += 1 + (activations[layer] != "linear")
         fitting.append((depth, activations == by_words, activations[-1] == last, activations))
@@ -306,6 +331,12 @@ def _guesses(
     best = fitting[0][0]
     chosen = [a for depth, *_, a in fitting if depth == best]
     return chosen[:40] if best else [by_words, *chosen]
+
+
+def _names_of_shape(seen: Sequence[Seen], units: int) -> list[str]:
+    """Return where arrays are that have so many values for each sample."""
+    shape = (len(seen[0].start.x), units)
+    return [n for n, a in seen[0].named.items() if as_expected(a, shape) is not None]
 
 
 def _known_last(words: set[str], units: int) -> str:
@@ -411,7 +442,7 @@ def _with_gradients(
     words: set[str],
 ) -> Reading:
     tensors = tensors_of(seen[0].chain)
-    steps = [expected(s.start, found.activations, loss) for s in seen]
+    steps = [expected(seen[0].start, found.activations, loss)]
     matches: list[tuple[Tensor, str, tuple[float, float]]] = []
     for tensor in tensors:
         columns = [steps[0].gradient(tensor)]
@@ -421,6 +452,8 @@ def _with_gradients(
             number = _number(seen[0], tensor, source, steps[0])
             if number is None:
                 continue
+            if len(steps) < len(seen):
+                steps += [expected(s.start, found.activations, loss) for s in seen[1:]]
             others = [
                 _number(s, tensor, source, step)
                 for s, step in zip(seen[1:], steps[1:], strict=True)
@@ -428,23 +461,19 @@ def _with_gradients(
             if all(o is not None and _near(o, number) for o in others):
                 matches.append((tensor, source, number))
     prediction = found.prediction
-    factor, decay, agreed = _agreed(_by_state(seen, matches, steps[0], words), tensors)
+    matches, unadapted = _by_state(seen, matches, steps[0], words)
+    factor, decay, agreed = _agreed(matches, tensors)
     proven = tensors[0] in agreed
-    chosen: list[tuple[Tensor, str]] = []
-    for tensor in tensors:
-        source = agreed.get(tensor) or _probable_source(seen, tensor, agreed)
-        if source:
-            chosen.append((tensor, source))
     return Reading(
         activations=found.activations,
         loss=loss,
         # Where the last gradient is right, so is the prediction that it comes of: this is another.
         prediction=prediction if found.matches or not proven else "",
-        gradients=tuple(chosen),
+        gradients=tuple(agreed.items()),
+        unadapted=unadapted,
         factor=factor,
         decay=decay,
         agreed=tuple(tensor for tensor in tensors if tensor in agreed),
-        well_formed=_well_formed(seen[0], tensors, dict(chosen)),
         tensors=len(tensors),
         forward=found.matches or proven,
     )
@@ -455,16 +484,28 @@ def _by_state(
     matches: list[tuple[Tensor, str, tuple[float, float]]],
     step: Expected,
     words: set[str],
-) -> list[tuple[Tensor, str, tuple[float, float]]]:
+) -> tuple[list[tuple[Tensor, str, tuple[float, float]]], tuple[Tensor, ...]]:
     """Keep to what the step changed, if that tells anything; an optimizer's step may not."""
     tensors = tensors_of(seen[0].chain)
     moved = [t for t in tensors if (delta := changed(seen[0], t)) is not None and np.any(delta)]
     if not any(kind == "kernel" for _, kind in moved):
-        return matches
+        return matches, ()
     by_state = [match for match in matches if match[1] == STATE]
-    if by_state or not any(_adapts(seen[0], tensor, step) for tensor in moved):
-        return matches if not by_state and _RARE & {word.lower() for word in words} else by_state
-    return [match for match in matches if match[1] != STATE]
+    adapted = () if by_state else [t for t in moved if _adapts(seen[0], t, step)]
+    if not adapted:
+        rare = not by_state and _RARE & {word.lower() for word in words}
+        return (matches if rare else by_state), ()
+    # Where the gradient is right, the step is that of the others, or a mistake.
+    right = {tensor for tensor, *_ in matches}
+    odd = [t for t in moved if t in right and t not in adapted and _large(seen[0], t)]
+    kept = [match for match in matches if match[1] != STATE and match[0] not in odd]
+    return kept, tuple(odd)
+
+
+def _large(seen: Seen, tensor: Tensor) -> bool:
+    """Whether a weight has elements enough to tell how its step was made."""
+    delta = changed(seen, tensor)
+    return delta is not None and int(np.count_nonzero(delta)) > 4
 
 
 _RARE = {"nadam", "adadelta", "amsgrad", "lion", "lamb", "adamax", "lbfgs", "rprop"}
@@ -546,7 +587,10 @@ def _sources(seen: Sequence[Seen], tensor: Tensor) -> list[str]:
     assert value is not None
     names = []
     for name, array in seen[0].named.items():
-        if as_expected(array, value.shape) is None or array.dtype.kind != "f":
+        if array.dtype.kind != "f":
+            continue
+        held = gradient_at(seen[0], tensor, name)
+        if held is None or held.shape != value.shape:
             continue
         if all(name in s.named for s in seen):
             names.append(name)
@@ -651,7 +695,8 @@ def _hidden(seen: Sequence[Seen], activations: Sequence[str]) -> tuple[tuple[int
     outs = [forward(s.start, activations)[1] for s in seen]
     for layer in range(len(activations) - 1):
         values = [o[layer] for o in outs]
-        names = [n for n in seen[0].named if _everywhere(seen, n, values)]
+        likely = _names_of_shape(seen, values[0].shape[1])
+        names = [name for name in likely if _everywhere(seen, name, values)]
         if names:
             found.append((layer, min(names, key=lambda n: ("#" in n, len(n)))))
     return tuple(found)

@@ -7,6 +7,7 @@ them the code means is decided here.
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,9 @@ AskWay = Callable[[dict[str, Any]], tuple[dict[str, Any], dict[str, Array]]]
 """Puts a question about ways to the user's process."""
 
 _MOST_WAYS = 400
+_READING_SECONDS = 5.0
+"""Own seconds after which no further way is read."""
+
 _MOST_LAYERS = 20
 _FORMS = ("", "flat", "row", "column", "number", "first", "last")
 
@@ -162,6 +166,7 @@ def recognise(
         ``make`` and ``step`` of the command line, or empty.
     """
     best: Recognised | None = None
+    began = time.process_time()
     for number in range(_MOST_WAYS):
         question: dict[str, Any] = {"ask": "way"}
         if not number:
@@ -180,7 +185,7 @@ def recognise(
             break
         if best.reading.complete and best.way.found != way.found and way.kind != "layers":
             break
-        if enough():
+        if enough() or time.process_time() - began > _READING_SECONDS:
             break
     if best is None or not best.way.any_depth:
         return best

@@ -233,13 +233,17 @@ def restore(module: dict[str, Any], names: dict[str, Any]) -> None:
     module.update(copied_names(names))
 
 
+class ShortTimeError(TimeLimitError):
+    """What one `time_limit` allowed is over; other things may still be tried."""
+
+
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Raise `TimeLimitError` inside what takes longer."""
+    """Raise `ShortTimeError` inside what takes longer."""
 
     def ring(*_: object) -> None:
         signal.setitimer(signal.ITIMER_REAL, 0.2)
-        raise TimeLimitError
+        raise ShortTimeError
 
     left, interval = signal.getitimer(signal.ITIMER_REAL)
     handler = signal.signal(signal.SIGALRM, ring)

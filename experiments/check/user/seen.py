@@ -91,6 +91,14 @@ def gradient_at(seen: Seen, tensor: Tensor, source: str) -> Array | None:
         return None
     layer, kind = tensor
     place, values = seen.chain[layer], seen.start.weights[layer]
+    if place.folded and array.ndim == 2:
+        # Weights and bias are in one array, and so are their gradients.
+        augmented = place.kernel_of(array)
+        if augmented.shape == (values.kernel.shape[0] + 1, values.kernel.shape[1]):
+            first = place.bias_form == "first"
+            if kind == "bias":
+                return augmented[0] if first else augmented[-1]
+            return augmented[1:] if first else augmented[:-1]
     if kind == "bias":
         return None if values.bias is None else _or_raw(array, values.bias.shape)
     # A kernel's gradient is laid out as the kernel is; a square one says nothing by its shape.

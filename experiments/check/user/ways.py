@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from experiments.check.user.clock import TimeLimitError
 from experiments.check.user.draws import draw
 from experiments.check.user.expressions import ExpressionsHandle
 from experiments.check.user.functions import function_handles
@@ -21,7 +20,7 @@ from experiments.check.user.hooks import LeftError
 from experiments.check.user.layer_classes import layer_handles
 from experiments.check.user.layouts import Layout, Start, layouts
 from experiments.check.user.objects import constructors, object_handles
-from experiments.check.user.program import Program, time_limit
+from experiments.check.user.program import Program, ShortTimeError, time_limit
 from experiments.check.user.seen import Seen, changed, tensors_of
 from experiments.check.user.training_loops import function_loop_handles, script_handles
 from experiments.check.user.weights import Chain
@@ -32,7 +31,7 @@ STARTS = 4
 _PROBE_SECONDS = 1.5
 _SAMPLES = (13, 17, 19)
 
-_STOPPED = (Exception, TimeLimitError, LeftError, SystemExit)
+_STOPPED = (Exception, ShortTimeError, LeftError, SystemExit)
 
 
 @dataclass(frozen=True)
