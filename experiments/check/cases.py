@@ -181,6 +181,40 @@ FAMILIES: tuple[Case, ...] = (
 )
 """For the class form: each is tried if the user's source knows its words."""
 
+_ENDS = (
+    ("sigmoid", "mean_squared_error"),
+    ("sigmoid", "binary_crossentropy"),
+    ("linear", "mean_squared_error"),
+    ("softmax", _ROWS),
+    ("tanh", "mean_squared_error"),
+    ("relu", "mean_squared_error"),
+)
+_FIXED_NETWORKS = [
+    (inside, hidden, last, loss, use_bias)
+    for use_bias in (True, False)
+    for inside in ((4,), (5, 4), ())
+    for hidden in (("sigmoid", "tanh", "relu") if inside else ("",))
+    for last, loss in _ENDS
+    if inside or last != "relu"
+]
+FIXED: tuple[Case, ...] = tuple(
+    Case(
+        _network(
+            (3, *inside, 3 if last == "softmax" else 1),
+            [*(hidden for _ in inside), last],
+            loss,
+            use_bias=use_bias,
+        ),
+        7 + len(inside),
+        41 + number,
+        0.25,
+        targets="binary" if last == "sigmoid" else "",
+    )
+    for number, (inside, hidden, last, loss, use_bias) in enumerate(_FIXED_NETWORKS)
+)
+"""For the class form, where a network refuses all others: for one with fixed depth, activations and
+loss."""
+
 SEVERAL_OUTPUTS: tuple[Case, ...] = (Case(_network((3, 4, 2), "sigmoid"), 5, 19, 0.375),)
 """For the class form, for a remark: most networks are written for one output, and Keras averages
 the loss over several."""

@@ -260,27 +260,36 @@ def _rounded(number: float) -> float:
 
 
 def in_keras_terms(observation: Observation, convention: Convention) -> Observation:
-    """Return an observation with its convention taken out."""
-    case, dtype = observation.case, observation.dtype
-    points = case.points(dtype)
-    tensors = dict(observation.tensors)
+    """Return an observation with its convention taken out.
+
+    The second step starts from weights that the convention has moved otherwise, so it is left out.
+    """
+    case = observation.case
+    points = case.points(observation.dtype)
     factor = np.longdouble(convention.gradient.at(case))
     decay = np.longdouble(convention.decay.at(case))
-    weights = case.architecture.weight_shapes()
+    shapes = case.architecture.weight_shapes()
+    tensors: dict[str, Array] = {}
     for key, values in observation.tensors.items():
         step, _, name = key.partition("|")
-        if step != "0":
+        if step == "1":
             continue
-        weight = name.removesuffix("_gradient")
+        tensors[key] = values
+        short = name.rpartition("_")[0]
         if name == LOSS and convention.loss is not None:
             tensors[key] = _loss_in_keras_terms(values, convention, observation)
-        elif name.endswith("_gradient") and weight in weights:
-            exact = values.astype(np.longdouble)
-            kernel = len(weights[weight]) == 2 or convention.biases
-            if decay and kernel and values.shape[1:] == weights[weight]:
-                starts = [point.weights[weight] for point in points[: len(values)]]
-                exact = exact - decay * np.stack(starts).astype(np.longdouble)
-            tensors[key] = (exact / factor).astype(values.dtype)
+        elif short in shapes and values.shape[1:] == shapes[short]:
+            starts = np.stack([point.weights[short] for point in points[: len(values)]])
+            weights, exact = starts.astype(np.longdouble), values.astype(np.longdouble)
+            shrinks = decay if len(shapes[short]) == 2 or convention.biases else 0
+            if name.endswith("_gradient"):
+                exact = (exact - shrinks * weights) / factor
+            elif name.endswith("_updated"):
+                moved = weights - exact - case.learning_rate * shrinks * weights
+                exact = weights - moved / factor
+            tensors[key] = exact.astype(values.dtype)
+        elif name.endswith("_gradient") and short in shapes:
+            tensors[key] = (values.astype(np.longdouble) / factor).astype(values.dtype)
     return replace(observation, tensors=tensors)
 
 

@@ -97,8 +97,10 @@ def gradient_at(seen: Seen, tensor: Tensor, source: str) -> Array | None:
         if augmented.shape == (values.kernel.shape[0] + 1, values.kernel.shape[1]):
             first = place.bias_form == "first"
             if kind == "bias":
-                return augmented[0] if first else augmented[-1]
-            return augmented[1:] if first else augmented[:-1]
+                row: Array = augmented[0] if first else augmented[-1]
+                return row
+            rows: Array = augmented[1:] if first else augmented[:-1]
+            return rows
     if kind == "bias":
         return None if values.bias is None else _or_raw(array, values.bias.shape)
     # A kernel's gradient is laid out as the kernel is; a square one says nothing by its shape.
