@@ -302,9 +302,7 @@ def _tampered(error: Exception) -> str:
     return f"your code's process does not answer as it was made to: {error}"
 
 
-def _with_fixed(
-    cases: list[tuple[str, Case]], findings: Findings
-) -> Iterator[tuple[str, Case]]:
+def _with_fixed(cases: list[tuple[str, Case]], findings: Findings) -> Iterator[tuple[str, Case]]:
     """Yield the cases, and those for fixed networks where all others were refused."""
     yield from cases
     tried = [o for o in findings.observations if o.group in ("core", "family")]

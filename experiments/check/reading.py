@@ -631,8 +631,7 @@ def _probable_source(seen: Sequence[Seen], tensor: Tensor, agreed: dict[Tensor, 
         for name in _siblings(source, other, tensor):
             if name != source and all(name in s.named for s in seen):
                 return name
-    layer, _ = tensor
-    number = str(layer + 1)
+    number = str(tensor[0] + 1)
     named = [n for n in _gradient_names(seen[0], tensor) if all(n in s.named for s in seen)]
     alike = [n for n in named if re.sub(r"\d+", "?", n) in like]
     numbered = [n for n in alike if number in re.findall(r"\d+", n.rpartition(".")[2])]

@@ -55,7 +55,12 @@ class ExpressionsHandle(StagedHandle):
         """See `Handle.describe`."""
         return f"{self.make}: weights in {places(chain, 'net')}; {self.step} takes one step"
 
-    def fresh(self, sizes: Sizes, start: Start | None, layout: Layout) -> dict[str, Any]:
+    def fresh(
+        self,
+        sizes: Sizes,
+        start: Start | None,
+        layout: Layout,
+    ) -> dict[str, Any]:
         """See `StagedHandle.fresh`."""
         np.random.seed(0)
         return {"net": eval(self._make, dict(vars(self.module)))}

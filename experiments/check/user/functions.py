@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping
-from itertools import pairwise
 from types import ModuleType
 from typing import Any
 
@@ -101,7 +101,7 @@ class FunctionsHandle(StagedHandle):
     def _handed(self, sizes: Sizes, layout: Layout) -> dict[str, Any]:
         columns = layout.samples == "columns"
         table: dict[str, Any] = {}
-        for number, (inputs, units) in enumerate(pairwise(sizes), 1):
+        for number, (inputs, units) in enumerate(itertools.pairwise(sizes), 1):
             shape = (units, inputs) if columns else (inputs, units)
             table[f"W{number}"] = np.ones(shape)
             shapes = {"column": (units, 1), "row": (1, units), "flat": (units,)}
@@ -151,9 +151,9 @@ class FunctionsHandle(StagedHandle):
             if both and params.keys() <= item.keys():
                 root[PARAMETERS] = dict(item)
                 return
-        if isinstance(params, Mapping) and len(items) == len(params):
-            if all(is_array(item) or np.isscalar(item) for item in items):
-                root[PARAMETERS] = dict(zip(params, items, strict=True))
+        arrays = all(is_array(item) or np.isscalar(item) for item in items)
+        if isinstance(params, Mapping) and len(items) == len(params) and arrays:
+            root[PARAMETERS] = dict(zip(params, items, strict=True))
         elif isinstance(answer, list) and isinstance(params, list):
             root[PARAMETERS] = answer
 

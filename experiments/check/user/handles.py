@@ -33,7 +33,7 @@ FLEXIBLE: tuple[Sizes, ...] = tuple(sizes for group in BY_DEPTH for sizes in gro
 
 
 class NoStepError(Exception):
-    """A step of this code cannot be taken in this way."""
+    """A handle is not the way to take a step of this code."""
 
 
 class Handle(ABC):

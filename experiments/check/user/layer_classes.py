@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
-from itertools import pairwise
 from types import ModuleType
 from typing import Any
 
@@ -60,13 +60,18 @@ class LayersHandle(StagedHandle):
             f"{places(chain, 'layers')}; it passes back the gradient of the mean squared error"
         )
 
-    def fresh(self, sizes: Sizes, start: Start | None, layout: Layout) -> dict[str, Any]:
+    def fresh(
+        self,
+        sizes: Sizes,
+        start: Start | None,
+        layout: Layout,
+    ) -> dict[str, Any]:
         """See `StagedHandle.fresh`."""
         layers: list[Any] = []
         if self.activation is not None and len(sizes) < 3:
             raise NoStepError("an activation is to be seen between two layers")
         with reproducible():
-            for number, (inputs, units) in enumerate(pairwise(sizes)):
+            for number, (inputs, units) in enumerate(itertools.pairwise(sizes)):
                 by_role = {"inputs": inputs, "outputs": units, "seed": 0, "rate": 0.5}
                 positional, keywords = bind(self.dense, by_role, None, ("inputs", "outputs"))
                 layers.append(self.dense(*positional, **keywords))

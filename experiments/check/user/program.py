@@ -160,7 +160,7 @@ def _run_statement(program: Program, statement: ast.stmt, left: float) -> float:
     began = time.monotonic()
     try:
         with time_limit(limit):
-            if loop and _trains(program, code, next(x for x in loops if x.depth == 0)):
+            if loop and _trains(program, code, next(one for one in loops if one.depth == 0)):
                 return time.monotonic() - began
             if loop:
                 code = compile(ast.Module([original], []), str(program.path), "exec")

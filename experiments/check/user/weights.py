@@ -171,7 +171,8 @@ def _chains(
     inputs: int | None,
     outputs: int | None,
 ) -> list[Chain]:
-    chosen = _longest(kernels, inputs, outputs) if sizes is None else _of_sizes(kernels, sizes)
+    known = sizes is not None
+    chosen = _of_sizes(kernels, sizes or ()) if known else _longest(kernels, inputs, outputs)
     found = []
     for chain in chosen[:_FEW]:
         found += _with_biases(chain, every)

@@ -124,3 +124,66 @@ def test_a_notebook_counts_with_the_last_definition_of_each_name(check):
     report = check(json.dumps(notebook), suffix=".ipynb")
     assert report.verdict == "rounding"
     assert "sigmoid, sigmoid, binary crossentropy" in report.found[1]
+
+
+CASES = {
+    "half": ("loss = 0.5 * np.mean(error**2)", "dz = error / error.size * p * (1 - p)"),
+}
+
+
+def handed(loss, dz, dh="dz @ w[f'{last}/kernel'].T * (z > 0)"):
+    """A class that is handed architectures, and knows one: relu, sigmoid, the squared error."""
+    return f"""
+import numpy as np
+
+class Net:
+    def __init__(self, architecture, weights):
+        layers = architecture["layers"]
+        kinds = [layer["activation"] for layer in layers]
+        if kinds != ["relu", "sigmoid"] or architecture["loss"] != "mean_squared_error":
+            raise NotImplementedError(kinds)
+        self.names, self.weights = [layer["name"] for layer in layers], weights
+
+    def gradients(self, x, y):
+        w, (first, last) = self.weights, self.names
+        z = x @ w[f"{{first}}/kernel"] + w[f"{{first}}/bias"]
+        h = np.maximum(z, 0)
+        p = 1 / (1 + np.exp(-(h @ w[f"{{last}}/kernel"] + w[f"{{last}}/bias"])))
+        error = p - y
+        {loss}
+        {dz}
+        dh = {dh}
+        return loss, {{
+            f"{{last}}/kernel": h.T @ dz, f"{{last}}/bias": dz.sum(axis=0),
+            f"{{first}}/kernel": x.T @ dh, f"{{first}}/bias": dh.sum(axis=0),
+        }}
+"""
+
+
+def test_half_of_keras_loss_is_a_choice_in_the_class_form_too(check):
+    report = check(handed(*CASES["half"]))
+    assert report.verdict == "rounding"
+    assert any("half of Keras's" in remark for remark in report.remarks)
+
+
+def test_a_choice_does_not_hide_a_mistake(check):
+    undifferentiated = "(error / error.size) @ w[f'{last}/kernel'].T * (z > 0)"
+    report = check(handed(*CASES["half"], undifferentiated))
+    assert report.verdict == "divergent"
+    first = report.first_divergence
+    assert (first.layer, first.tensor) == ("dense_1", "kernel_gradient")
+
+
+def test_a_network_with_one_architecture_is_judged_on_that(check):
+    source = handed(*CASES["half"]).replace('["relu", "sigmoid"]', '["tanh", "sigmoid"]')
+    source = source.replace("np.maximum(z, 0)", "np.tanh(z)").replace("(z > 0)", "(1 - h * h)")
+    report = check(source)
+    assert report.verdict == "rounding"
+    assert "tanh sigmoid" in report.cases[0].observation.case.shape
+
+
+def test_two_expressions_stand_for_an_adapter(check):
+    expressions = {"make": "Columns(4, 6, 3)", "step": "net.rate = lr; net.learn(x, y)"}
+    report = check(source_of_form("object_columns"), expressions=expressions)
+    assert report.form == "expressions"
+    assert report.verdict == "rounding"
