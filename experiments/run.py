@@ -6,6 +6,7 @@ Heavy imports stand inside functions, so that help and mistakes are answered at 
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import math
 import os
@@ -117,7 +118,12 @@ def _say(line: str) -> None:
 
 def _work(plan: Plan, store: Store, options: argparse.Namespace) -> int:
     """Run what is not finished yet, and write down what all trials showed."""
+    from experiments.runtime.machine import describe_environment
+
+    importlib.import_module("experiments.trials.tables")  # An interrupt leaves no time for it.
+
     _say_what_is_replaced(plan, store)
+    store.write_text("environment.json", json.dumps(describe_environment(), indent=2) + "\n")
     interrupted = _run_trials(plan, store, options)
     results, failures = _gather(plan, store)
     if interrupted and len(results) > _SOON_WRITTEN:
@@ -377,13 +383,11 @@ def _gather(plan: Plan, store: Store) -> tuple[Mapping[str, TrialResult], dict[s
 def _write_tables(
     plan: Plan, store: Store, results: Mapping[str, TrialResult], statuses: Mapping[str, str]
 ) -> Tables:
-    from experiments.runtime.machine import describe_environment
     from experiments.trials.tables import build_tables
 
     tables = build_tables(plan.trials, results, statuses)
     for name, table in vars(tables).items():
         store.write_text(f"{name}.csv", table.to_csv(index=False))
-    store.write_text("environment.json", json.dumps(describe_environment(), indent=2) + "\n")
     return tables
 
 

@@ -48,6 +48,13 @@ ROOMS = {
         "experiments/report",
     },
     "experiments/backends": _GROUND | {"experiments/trials", "experiments/fuzz"},
+    "experiments/scale": {
+        "experiments/runtime",
+        "experiments/plan",
+        "experiments/trials",
+        "experiments/report",
+        "experiments/run",
+    },
 }
 COMMANDS_WITH_HELP = {"run", "check", "bench", "compare", "fuzz", "report"}
 # It starts Keras, inside a function, to swallow what it writes meanwhile.
