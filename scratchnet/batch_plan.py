@@ -95,7 +95,8 @@ class BatchPlan:
         self.accuracy = make_accuracy(architecture, self.prediction, self.targets)
         self._lay_tapes(passes, parameters)
         self.loss_tape = Tape(self.loss.backward)
-        self.loss_tape.name_last(next(n for n, view in self.tensors.items() if view is gradient))
+        named = (name for name, view in self.tensors.items() if view is gradient)
+        self.loss_tape.name_last(next(named, ""))  # none in a network without weights
 
         self.compile()
 

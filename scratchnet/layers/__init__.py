@@ -1,6 +1,6 @@
 """Layers, a file per family; `LAYERS` lists what exists by the name used in TOML."""
 
-from scratchnet.layers.activation import Activation
+from scratchnet.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from scratchnet.layers.base import Layer, Pass, Weight
 from scratchnet.layers.convolution import Conv1D, Conv2D, Conv3D
 from scratchnet.layers.dense import Dense
@@ -19,12 +19,28 @@ from scratchnet.layers.global_pooling import (
     GlobalMaxPooling2D,
     GlobalMaxPooling3D,
 )
-from scratchnet.layers.merging import Add
+from scratchnet.layers.merging import (
+    Add,
+    Average,
+    Concatenate,
+    Dot,
+    Maximum,
+    Minimum,
+    Multiply,
+    Subtract,
+)
 from scratchnet.layers.normalization import BatchNormalization
 from scratchnet.layers.pooling import AveragePooling1D, AveragePooling2D, MaxPooling1D, MaxPooling2D
-from scratchnet.layers.random import Dropout
+from scratchnet.layers.random import (
+    AlphaDropout,
+    Dropout,
+    GaussianDropout,
+    GaussianNoise,
+    SpatialDropout1D,
+    SpatialDropout2D,
+)
 from scratchnet.layers.recurrent import LSTM
-from scratchnet.layers.reshaping import Flatten
+from scratchnet.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
 from scratchnet.layers.resizing import (
     Cropping1D,
     Cropping2D,
@@ -36,15 +52,19 @@ from scratchnet.layers.resizing import (
     ZeroPadding2D,
     ZeroPadding3D,
 )
+from scratchnet.layers.scaling import Identity, Normalization, Rescaling
 
 LAYERS: dict[str, type[Layer]] = {
     layer.kind: layer
     for layer in (
         Activation,
         Add,
+        AlphaDropout,
+        Average,
         AveragePooling1D,
         AveragePooling2D,
         BatchNormalization,
+        Concatenate,
         Conv1D,
         Conv2D,
         Conv3D,
@@ -54,20 +74,40 @@ LAYERS: dict[str, type[Layer]] = {
         Dense,
         DepthwiseConv1D,
         DepthwiseConv2D,
+        Dot,
         Dropout,
+        ELU,
         Embedding,
         Flatten,
+        GaussianDropout,
+        GaussianNoise,
         GlobalAveragePooling1D,
         GlobalAveragePooling2D,
         GlobalAveragePooling3D,
         GlobalMaxPooling1D,
         GlobalMaxPooling2D,
         GlobalMaxPooling3D,
+        Identity,
         LSTM,
+        LeakyReLU,
         MaxPooling1D,
         MaxPooling2D,
+        Maximum,
+        Minimum,
+        Multiply,
+        Normalization,
+        PReLU,
+        Permute,
+        ReLU,
+        RepeatVector,
+        Rescaling,
+        Reshape,
         SeparableConv1D,
         SeparableConv2D,
+        Softmax,
+        SpatialDropout1D,
+        SpatialDropout2D,
+        Subtract,
         UpSampling1D,
         UpSampling2D,
         UpSampling3D,
@@ -78,13 +118,14 @@ LAYERS: dict[str, type[Layer]] = {
 }
 
 __all__ = [
-    "LAYERS",
-    "LSTM",
     "Activation",
     "Add",
+    "AlphaDropout",
+    "Average",
     "AveragePooling1D",
     "AveragePooling2D",
     "BatchNormalization",
+    "Concatenate",
     "Conv1D",
     "Conv2D",
     "Conv3D",
@@ -94,21 +135,43 @@ __all__ = [
     "Dense",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
+    "Dot",
     "Dropout",
+    "ELU",
     "Embedding",
     "Flatten",
+    "GaussianDropout",
+    "GaussianNoise",
     "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
     "GlobalAveragePooling3D",
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
+    "Identity",
+    "LAYERS",
+    "LSTM",
     "Layer",
+    "LeakyReLU",
     "MaxPooling1D",
     "MaxPooling2D",
+    "Maximum",
+    "Minimum",
+    "Multiply",
+    "Normalization",
+    "PReLU",
     "Pass",
+    "Permute",
+    "ReLU",
+    "RepeatVector",
+    "Rescaling",
+    "Reshape",
     "SeparableConv1D",
     "SeparableConv2D",
+    "Softmax",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "Subtract",
     "UpSampling1D",
     "UpSampling2D",
     "UpSampling3D",

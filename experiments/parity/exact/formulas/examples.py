@@ -6,6 +6,7 @@ An entry of a table elsewhere without an example here fails the suite.
 from __future__ import annotations
 
 from experiments.parity.exact.formulas.activation_examples import ACTIVATION_EXAMPLES
+from experiments.parity.exact.formulas.elementary_examples import ELEMENTARY_EXAMPLES
 from experiments.parity.exact.formulas.example import Example, example
 from experiments.parity.exact.formulas.image_examples import IMAGE_EXAMPLES
 from experiments.parity.exact.formulas.resizing_examples import RESIZING_EXAMPLES
@@ -56,6 +57,7 @@ LAYER_EXAMPLES: dict[str, tuple[Example, ...]] = {
             loss="binary_crossentropy",
         ),
     ),
+    **ELEMENTARY_EXAMPLES,
     **IMAGE_EXAMPLES,
     **RESIZING_EXAMPLES,
     Dense.kind: (
