@@ -118,6 +118,9 @@ LAYERS: dict[str, type[Layer]] = {
 }
 
 __all__ = [
+    "ELU",
+    "LAYERS",
+    "LSTM",
     "Activation",
     "Add",
     "AlphaDropout",
@@ -137,7 +140,6 @@ __all__ = [
     "DepthwiseConv2D",
     "Dot",
     "Dropout",
-    "ELU",
     "Embedding",
     "Flatten",
     "GaussianDropout",
@@ -149,8 +151,6 @@ __all__ = [
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
     "Identity",
-    "LAYERS",
-    "LSTM",
     "Layer",
     "LeakyReLU",
     "MaxPooling1D",
