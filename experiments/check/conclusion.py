@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from experiments.check.cases import Case, Point, dense_layers
-from experiments.check.judging import conventions
+from experiments.check.judging import conventions, optimizers
 from experiments.check.judging.diagnosis import diagnose
 from experiments.check.judging.hard_inputs import DECISIVE, deciding_part, remarks_on
 from experiments.check.judging.meaning import forgive, remark_on_outputs
@@ -81,6 +81,8 @@ def conclude(
         report.cases = _held_against_keras(report.cases, ask_keras, keras_until, remarks)
     _find_first(report, findings, observed, remarks, ask_keras)
     _allow_for_own_layers(report, findings)
+    if report.first_divergence is not None and report.first_divergence.tensor.endswith("_updated"):
+        remarks.pop("optimizer", None)
     report.found = _found(findings, unknown, report)
     if report.verdict == "divergent":
         remarks.pop("several_outputs", None)
@@ -177,6 +179,10 @@ def _judge_all(
         finer = report.longdouble.get(name) if dtype == "float64" else None
         settled = in_double.get(name) if dtype == "float32" else None
         verdict, meanings = forgive(judge(observation, coarser, finer, settled))
+        verdict, optimizer = optimizers.allow_for(verdict)
+        meanings |= optimizer
+        if group == "hard" and "optimizer" in remarks:
+            verdict = optimizers.without_updates(verdict)
         if dtype == "float64":
             in_double[name] = verdict
         if group == "hard":

@@ -187,3 +187,29 @@ def test_two_expressions_stand_for_an_adapter(check):
     report = check(source_of_form("object_columns"), expressions=expressions)
     assert report.form == "expressions"
     assert report.verdict == "rounding"
+
+
+ADAM = """
+    def train_step(self, x, y, learning_rate):
+        loss, gradients = self.gradients(x, y)
+        self.t = getattr(self, "t", 0) + 1
+        if self.t == 1:
+            self.m = dict.fromkeys(gradients, 0.0)
+            self.v = dict.fromkeys(gradients, 0.0)
+        rate = learning_rate * np.sqrt(1 - 0.999**self.t) / (1 - 0.9**self.t)
+        for name, gradient in gradients.items():
+            self.m[name] = 0.9 * self.m[name] + 0.1 * gradient
+            self.v[name] = 0.999 * self.v[name] + 0.001 * gradient**2
+            step = rate * self.m[name] / (np.sqrt(self.v[name]) + 1e-7)
+            self.weights[name] = self.weights[name] - step
+"""
+
+
+def test_adam_in_a_step_is_no_divergence_unless_it_forgets(check):
+    right = handed("loss = np.mean(error**2)", "dz = 2 * error / error.size * p * (1 - p)") + ADAM
+    report = check(right)
+    assert report.verdict == "rounding"
+    assert any("as Adam" in remark for remark in report.remarks)
+    report = check(right.replace("if self.t == 1:", "if True:"))
+    assert report.verdict == "divergent"
+    assert report.first_divergence.tensor == "kernel_updated"
