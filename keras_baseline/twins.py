@@ -28,6 +28,7 @@ def dense(layer: Dense, dtype: str, activation: str | None = None, **options: An
         activation=layer.activation if activation is None else activation,
         use_bias=layer.use_bias,
         kernel_regularizer=regularizer(layer.kernel_regularizer),
+        bias_regularizer=regularizer(layer.bias_regularizer),
         name=layer.name,
         dtype=dtype,
         **options,

@@ -97,6 +97,27 @@ def zeros(random: np.random.RandomState, shape: tuple[int, ...]) -> NDArray[np.f
     return np.zeros(shape)
 
 
+def lecun_normal(random: np.random.RandomState, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Draw a truncated normal of variance 1 / fan_in (LeCun 1998; Klambauer et al. 2017)."""
+    return _truncated_normal(random, shape, float(np.sqrt(1.0 / fans(shape)[0])))
+
+
+def lecun_uniform(random: np.random.RandomState, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Draw from U(-l, l) with l = sqrt(3 / fan_in) (LeCun 1998)."""
+    limit = np.sqrt(3.0 / fans(shape)[0])
+    return random.uniform(-limit, limit, shape)
+
+
+def random_normal(random: np.random.RandomState, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Draw a normal of standard deviation 0.05."""
+    return random.standard_normal(shape) * 0.05
+
+
+def truncated_normal(random: np.random.RandomState, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Draw a normal times 0.05, cut off at two standard deviations: 0.044 is left of it."""
+    return _truncated_normal(random, shape, 0.05 * _TRUNCATED_STANDARD_DEVIATION)
+
+
 def article(random: np.random.RandomState, shape: tuple[int, ...]) -> NDArray[np.float64]:
     """Draw a standard normal times 0.1, as the article does for weights and biases.
 
@@ -115,5 +136,9 @@ INITIALIZERS: dict[str, Initializer] = {
     "random_uniform": random_uniform,
     "ones": ones,
     "zeros": zeros,
+    "lecun_normal": lecun_normal,
+    "lecun_uniform": lecun_uniform,
+    "random_normal": random_normal,
+    "truncated_normal": truncated_normal,
     "article": article,
 }

@@ -90,7 +90,95 @@ class L2(Regularizer):
         return loss, backward
 
 
-REGULARIZERS: dict[str, type[Regularizer]] = {entry.name: entry for entry in (L2,)}
+@dataclass(frozen=True)
+class L1(Regularizer):
+    """Size: the loss gets ``l1 * sum(|w|)`` (``keras.regularizers.L1``).
+
+    The gradient gets ``l1 * sign(w)``, nothing where ``w`` is 0.
+
+    Parameters
+    ----------
+    l1
+        Factor, 0 or more; Keras keeps it in float32 whatever the dtype.
+
+    Raises
+    ------
+    ArchitectureError
+        If it is not.
+    """
+
+    name: ClassVar[str] = "l1"
+
+    l1: float = 0.01
+
+    def __post_init__(self) -> None:
+        check_share("l1", self.l1, highest=float("inf"))
+
+    def bind(
+        self, weight: Array, gradient: Array, penalty: Array, setting: Callable[[float], Array]
+    ) -> tuple[Tape, Tape]:
+        """Make the ops for one weight."""
+        w, scratch, factor = weight, np.zeros_like(weight), setting(float(np.float32(self.l1)))
+        loss, backward = Tape(), Tape()
+        loss.add(np.abs, w, out=scratch)
+        loss.add(np.add.reduce, scratch, axis=None, out=penalty)
+        loss.add(np.multiply, penalty, factor, out=penalty)
+
+        backward.add(np.sign, w, out=scratch)
+        backward.add(np.multiply, scratch, factor, out=scratch)
+        backward.add(np.add, gradient, scratch, out=gradient)
+        return loss, backward
+
+
+@dataclass(frozen=True)
+class L1L2(Regularizer):
+    """Both: the loss gets ``l1 * sum(|w|) + l2 * sum(w^2)`` (``keras.regularizers.L1L2``).
+
+    Parameters
+    ----------
+    l1, l2
+        Factors, 0 or more.
+
+    Raises
+    ------
+    ArchitectureError
+        If one is not.
+    """
+
+    name: ClassVar[str] = "l1_l2"
+
+    l1: float = 0.0
+    l2: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_share("l1", self.l1, highest=float("inf"))
+        check_share("l2", self.l2, highest=float("inf"))
+
+    def bind(
+        self, weight: Array, gradient: Array, penalty: Array, setting: Callable[[float], Array]
+    ) -> tuple[Tape, Tape]:
+        """Make the ops for one weight."""
+        w, scratch, part = weight, np.zeros_like(weight), np.zeros_like(penalty)
+        l1, l2 = setting(self.l1), setting(self.l2)
+        doubled = l2 + l2
+        loss, backward = Tape(), Tape()
+        loss.add(np.abs, w, out=scratch)
+        loss.add(np.add.reduce, scratch, axis=None, out=penalty)
+        loss.add(np.multiply, penalty, l1, out=penalty)
+        loss.add(np.multiply, w, w, out=scratch)
+        loss.add(np.add.reduce, scratch, axis=None, out=part)
+        loss.add(np.multiply, part, l2, out=part)
+        loss.add(np.add, penalty, part, out=penalty)
+
+        backward.add(np.sign, w, out=scratch)
+        backward.add(np.multiply, scratch, l1, out=scratch)
+        backward.add(np.add, gradient, scratch, out=gradient)
+        backward.add(np.multiply, w, doubled, out=scratch)
+        backward.add(np.add, gradient, scratch, out=gradient)
+        return loss, backward
+
+
+REGULARIZERS: dict[str, type[Regularizer]] = {entry.name: entry for entry in (L1, L1L2, L2)}
 
 
 def as_regularizer(field: str, value: object) -> Regularizer | None:

@@ -36,7 +36,7 @@ class Dense(Layer):
         Whether to add a bias.
     kernel_initializer, bias_initializer
         Names in `scratchnet.initializers.INITIALIZERS`.
-    kernel_regularizer
+    kernel_regularizer, bias_regularizer
         A regularizer, or its table as ``{"name": "l2", "l2": 0.01}``.
     name, inputs
         See `scratchnet.layers.Layer`.
@@ -56,6 +56,7 @@ class Dense(Layer):
     kernel_initializer: str = "glorot_uniform"
     bias_initializer: str = "zeros"
     kernel_regularizer: Regularizer | None = None
+    bias_regularizer: Regularizer | None = None
 
     def __post_init__(self) -> None:
         check_positive("units", self.units)
@@ -63,8 +64,8 @@ class Dense(Layer):
         activation_of(self.activation)
         check_choice("kernel_initializer", self.kernel_initializer, INITIALIZERS)
         check_choice("bias_initializer", self.bias_initializer, INITIALIZERS)
-        regularizer = as_regularizer("kernel_regularizer", self.kernel_regularizer)
-        object.__setattr__(self, "kernel_regularizer", regularizer)
+        for field in ("kernel_regularizer", "bias_regularizer"):
+            object.__setattr__(self, field, as_regularizer(field, getattr(self, field)))
 
     def output_shape(self, *shapes: tuple[int, ...]) -> tuple[int, ...]:
         """Return ``(..., units)``."""
@@ -77,7 +78,7 @@ class Dense(Layer):
             self.kernel_initializer,
             regularizer=self.kernel_regularizer,
         )
-        bias = Weight((self.units,), self.bias_initializer)
+        bias = Weight((self.units,), self.bias_initializer, regularizer=self.bias_regularizer)
         return {"kernel": kernel, "bias": bias} if self.use_bias else {"kernel": kernel}
 
     def activation_name(self) -> str:

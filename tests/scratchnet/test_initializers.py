@@ -15,6 +15,10 @@ STANDARD_DEVIATIONS = {
     "glorot_normal": np.sqrt(2 / (200 + 300)),
     "he_uniform": np.sqrt(2 / 200),
     "he_normal": np.sqrt(2 / 200),
+    "lecun_normal": np.sqrt(1 / 200),
+    "lecun_uniform": np.sqrt(1 / 200),
+    "random_normal": 0.05,
+    "truncated_normal": 0.05 * 0.87962566103423978,
     "article": 0.1,
 }
 
@@ -47,7 +51,7 @@ def test_values_fill_their_range_and_stay_in_it(name, limit):
     assert 0.99 * limit < values.max() <= limit
 
 
-OTHERS = {"article", "zeros", "ones", "orthogonal"}
+OTHERS = {"article", "random_normal", "zeros", "ones", "orthogonal"}
 
 
 @pytest.mark.parametrize("name", sorted(set(INITIALIZERS) - OTHERS))

@@ -17,7 +17,7 @@ from scratchnet.losses import (
     MeanSquaredError,
     SparseCategoricalCrossentropy,
 )
-from scratchnet.regularizers import L2
+from scratchnet.regularizers import L1, L1L2, L2
 
 LAYER_EXAMPLES: dict[str, tuple[Example, ...]] = {
     Activation.kind: (
@@ -62,6 +62,13 @@ LAYER_EXAMPLES: dict[str, tuple[Example, ...]] = {
     **RESIZING_EXAMPLES,
     Dense.kind: (
         example("without bias", (3,), Dense(4, "tanh", use_bias=False), Dense(2)),
+        example("L1", (3,), Dense(4, "tanh", kernel_regularizer=L1(0.1)), Dense(2)),
+        example(
+            "L1 and L2, on a bias too",
+            (3,),
+            Dense(4, "tanh", kernel_regularizer=L1L2(0.03, 0.1), bias_regularizer=L2(0.2)),
+            Dense(2, bias_regularizer=L1(0.05)),
+        ),
         example("on sequences", (5, 3), Dense(4, "relu"), Flatten(), Dense(2)),
         example(
             "L2",
