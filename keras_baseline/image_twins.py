@@ -24,10 +24,14 @@ from scratchnet.layers import (
     GlobalMaxPooling1D,
     GlobalMaxPooling2D,
     GlobalMaxPooling3D,
+    GroupNormalization,
+    LayerNormalization,
     MaxPooling1D,
     MaxPooling2D,
+    RMSNormalization,
     SeparableConv1D,
     SeparableConv2D,
+    UnitNormalization,
 )
 
 CONVOLUTIONS = {
@@ -141,6 +145,20 @@ def batch_normalization(layer: BatchNormalization, dtype: str) -> Any:
     )
 
 
+def layer_normalization(layer: LayerNormalization, dtype: str) -> Any:
+    """``keras.layers.LayerNormalization``, or ``GroupNormalization``."""
+    options = {
+        "epsilon": layer.epsilon,
+        "center": layer.center,
+        "scale": layer.scale,
+        "name": layer.name,
+        "dtype": dtype,
+    }
+    if isinstance(layer, GroupNormalization):
+        return keras.layers.GroupNormalization(groups=layer.groups, **options)
+    return keras.layers.LayerNormalization(**options)
+
+
 def pooling(layer: Any, dtype: str) -> Any:
     """``keras.layers.MaxPooling2D`` or another of its family."""
     return POOLINGS[layer.kind](
@@ -164,5 +182,15 @@ IMAGE_TWINS: dict[str, Twin] = {
     **{kind: Twin(pooling) for kind in POOLINGS},
     **{kind: Twin(global_pooling) for kind in GLOBAL_POOLINGS},
     BatchNormalization.kind: Twin(batch_normalization),
+    GroupNormalization.kind: Twin(layer_normalization),
+    LayerNormalization.kind: Twin(layer_normalization),
+    RMSNormalization.kind: Twin(
+        lambda layer, dtype: keras.layers.RMSNormalization(
+            epsilon=layer.epsilon, name=layer.name, dtype=dtype
+        )
+    ),
+    UnitNormalization.kind: Twin(
+        lambda layer, dtype: keras.layers.UnitNormalization(name=layer.name, dtype=dtype)
+    ),
 }
 """By the layer's kind."""

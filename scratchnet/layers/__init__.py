@@ -52,6 +52,12 @@ from scratchnet.layers.resizing import (
     ZeroPadding2D,
     ZeroPadding3D,
 )
+from scratchnet.layers.sample_normalization import (
+    GroupNormalization,
+    LayerNormalization,
+    RMSNormalization,
+    UnitNormalization,
+)
 from scratchnet.layers.scaling import Identity, Normalization, Rescaling
 
 LAYERS: dict[str, type[Layer]] = {
@@ -87,8 +93,10 @@ LAYERS: dict[str, type[Layer]] = {
         GlobalMaxPooling1D,
         GlobalMaxPooling2D,
         GlobalMaxPooling3D,
+        GroupNormalization,
         Identity,
         LSTM,
+        LayerNormalization,
         LeakyReLU,
         MaxPooling1D,
         MaxPooling2D,
@@ -98,6 +106,7 @@ LAYERS: dict[str, type[Layer]] = {
         Normalization,
         PReLU,
         Permute,
+        RMSNormalization,
         ReLU,
         RepeatVector,
         Rescaling,
@@ -108,6 +117,7 @@ LAYERS: dict[str, type[Layer]] = {
         SpatialDropout1D,
         SpatialDropout2D,
         Subtract,
+        UnitNormalization,
         UpSampling1D,
         UpSampling2D,
         UpSampling3D,
@@ -150,8 +160,10 @@ __all__ = [
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
+    "GroupNormalization",
     "Identity",
     "Layer",
+    "LayerNormalization",
     "LeakyReLU",
     "MaxPooling1D",
     "MaxPooling2D",
@@ -162,6 +174,7 @@ __all__ = [
     "PReLU",
     "Pass",
     "Permute",
+    "RMSNormalization",
     "ReLU",
     "RepeatVector",
     "Rescaling",
@@ -172,6 +185,7 @@ __all__ = [
     "SpatialDropout1D",
     "SpatialDropout2D",
     "Subtract",
+    "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",
     "UpSampling3D",

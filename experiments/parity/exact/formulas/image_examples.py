@@ -21,14 +21,47 @@ from scratchnet.layers import (
     GlobalMaxPooling1D,
     GlobalMaxPooling2D,
     GlobalMaxPooling3D,
+    GroupNormalization,
+    LayerNormalization,
     MaxPooling1D,
     MaxPooling2D,
+    RMSNormalization,
     SeparableConv1D,
     SeparableConv2D,
+    UnitNormalization,
 )
 from scratchnet.regularizers import L2
 
 IMAGE_EXAMPLES: dict[str, tuple[Example, ...]] = {
+    GroupNormalization.kind: (
+        classified("groups", (3, 4, 2), Conv2D(6, 2), GroupNormalization(groups=3), Flatten()),
+        classified(
+            "one group", (5, 2), Conv1D(4, 2), GroupNormalization(groups=1, scale=False), Flatten()
+        ),
+        classified(
+            "instances",
+            (4, 4, 2),
+            Conv2D(3, 2),
+            GroupNormalization(groups=-1, epsilon=0.01),
+            Conv2D(2, 2),
+            Flatten(),
+        ),
+    ),
+    LayerNormalization.kind: (
+        classified("units", (4,), Dense(5, "tanh"), LayerNormalization()),
+        classified("dead units", (4,), Dense(5, "relu"), LayerNormalization(scale=False)),
+        classified("large values", (4,), LayerNormalization(center=False), scale=1000.0),
+        classified("sequences", (5, 3), Dense(4), LayerNormalization(epsilon=1e-5), Flatten()),
+    ),
+    RMSNormalization.kind: (
+        classified("small values", (4,), RMSNormalization(), scale=1e-3),
+        classified("images", (3, 4, 2), Conv2D(3, 2), RMSNormalization(epsilon=0.01), Flatten()),
+    ),
+    UnitNormalization.kind: (
+        classified("dead units", (4,), Dense(2, "relu"), UnitNormalization()),
+        classified("large values", (4,), UnitNormalization(), scale=1000.0),
+        classified("images", (3, 4, 2), Conv2D(3, 2), UnitNormalization(), Flatten()),
+    ),
     BatchNormalization.kind: (
         classified(
             "between convolutions",
