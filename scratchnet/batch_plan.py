@@ -150,9 +150,8 @@ class BatchPlan:
         return Scratch(like, self._constants, rounds_settings=rounds)
 
     def setting(self, value: float) -> Array:
-        """Return a setting that ``keras.ops.cast`` hands on, on TensorFlow through float32."""
-        rounds = self._architecture.conventions.rounds_settings
-        cast = float(np.float32(value)) if rounds else value
+        """Return a setting as ``keras.ops.cast`` hands it on, in the network's dtype."""
+        cast = self._architecture.conventions.cast(value)
         return np.asarray(np.asarray(cast, self._constants), self._dtype)
 
     def copies(self) -> dict[str, Array]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 
 @dataclass(frozen=True)
 class Conventions:
@@ -25,7 +27,7 @@ class Conventions:
     passes_at_clip
         Share of the gradient that passes where a probability lies exactly on a bound of clipping.
     rounds_settings
-        An optimizer's settings pass through float32 on their way into a float64 network.
+        Settings pass through float32 on their way into a float64 network, see `cast`.
     variance_from_squares
         The variance of normalization layers is computed as E[x^2] - E[x]^2, which loses digits
         where the mean is large. This is rounding too: bounds allow for it.
@@ -42,6 +44,15 @@ class Conventions:
     rounds_settings: bool
     variance_from_squares: bool
     float32_operations: frozenset[str]
+
+    def cast(self, setting: float) -> float:
+        """Return a setting as ``keras.ops.cast`` hands it on, on TensorFlow through float32.
+
+        There ``keras.ops.cast(0.999, "float64")`` is 0.99900001287: a Python number becomes a
+        tensor of the default dtype first. In float64 this is far more than rounding (see
+        docs/findings.md).
+        """
+        return float(np.float32(setting)) if self.rounds_settings else float(setting)
 
 
 CONVENTIONS: dict[str, Conventions] = {

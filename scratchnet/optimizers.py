@@ -24,15 +24,6 @@ from scratchnet.types import Array
 _PIECE = 32768
 
 
-def through_float32(value: float) -> float:
-    """Round a setting to float32, as Keras on TensorFlow does with those it casts.
-
-    There ``keras.ops.cast(0.999, "float64")`` is 0.99900001287: a Python number becomes a tensor
-    of the default dtype first. In float64 this is far more than rounding (see docs/findings.md).
-    """
-    return float(np.float32(value))
-
-
 @dataclass(frozen=True)
 class Optimizer(ABC):
     """Description of an optimizer.
@@ -104,7 +95,7 @@ class Optimizer(ABC):
         dtype
             In which what depends on the iteration is computed.
         cast
-            What ``keras.ops.cast`` makes of a setting on its way to that dtype.
+            What ``keras.ops.cast`` makes of a setting, see `scratchnet.conventions.Conventions`.
         """
         return {name: value for name, value in vars(self).items() if not isinstance(value, bool)}
 
@@ -393,7 +384,7 @@ class OptimizerState:
         }
         self._dtype = parameters.values.dtype
         self._rounding = np.dtype(constants or self._dtype)
-        self._cast = through_float32 if CONVENTIONS[backend].rounds_settings else float
+        self._cast = CONVENTIONS[backend].cast
         self._unrounded: dict[str, Any] = {}
         self._constants: dict[str, Array] = {}
         self._constants = self._rounded(1)

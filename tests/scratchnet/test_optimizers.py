@@ -7,14 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scratchnet import SGD, Adam, AdamW, ArchitectureError, OptimizerState, RMSprop
+from scratchnet.conventions import CONVENTIONS
 from scratchnet.optimizers import (
     OPTIMIZERS,
     optimizer_from_dict,
     optimizer_to_dict,
-    through_float32,
 )
 from scratchnet.parameters import Parameters
 
+CAST = CONVENTIONS["tensorflow"].cast
 RULES = [
     SGD(0.1),
     SGD(0.1, momentum=0.9),
@@ -48,7 +49,7 @@ def by_formula(optimizer, gradients):
             case SGD(momentum=0.0):
                 w -= lr * g
             case SGD():
-                mu = through_float32(optimizer.momentum)
+                mu = CAST(optimizer.momentum)
                 m = mu * m - lr * g
                 w += mu * m - lr * g if optimizer.nesterov else m
             case RMSprop(rho=rho, epsilon=epsilon):
@@ -56,10 +57,10 @@ def by_formula(optimizer, gradients):
                 w -= lr * g / (v + epsilon) ** 0.5
             case Adam(beta_1=b1, beta_2=b2, epsilon=epsilon):
                 if isinstance(optimizer, AdamW):
-                    w -= w * through_float32(optimizer.weight_decay) * lr
+                    w -= w * CAST(optimizer.weight_decay) * lr
                 m = b1 * m + (1 - b1) * g
                 v = b2 * v + (1 - b2) * g * g
-                correction = 1 - through_float32(b2) ** t, 1 - through_float32(b1) ** t
+                correction = 1 - CAST(b2) ** t, 1 - CAST(b1) ** t
                 w -= lr * correction[0] ** 0.5 / correction[1] * m / (v**0.5 + epsilon)
         yield w
 
@@ -127,10 +128,10 @@ def test_weight_decay_does_not_pass_through_the_moments():
     np.testing.assert_allclose(decayed, 1.0 - 0.5 * 0.01, rtol=1e-15)
 
 
-def test_settings_that_keras_casts_go_through_float32():
+def test_settings_are_cast_as_keras_casts_them():
     for value in (0.999, 0.9, 0.004, 0.3):
         cast = float(keras.ops.convert_to_numpy(keras.ops.cast(value, "float64")))
-        assert through_float32(value) == cast
+        assert CAST(value) == cast
         assert cast != value
 
 

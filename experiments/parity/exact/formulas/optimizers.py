@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from experiments.parity.exact.rounding import Bounded, Precision
 from scratchnet.conventions import Conventions
 from scratchnet.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
@@ -15,8 +13,8 @@ Tensors = dict[str, Bounded]
 
 
 def cast(precision: Precision, value: float, on: Conventions) -> Bounded:
-    """Take a setting as ``keras.ops.cast`` hands it on, on TensorFlow through float32."""
-    return precision.rounded(float(np.float32(value)) if on.rounds_settings else value)
+    """Take a setting as ``keras.ops.cast`` hands it on."""
+    return precision.rounded(on.cast(value))
 
 
 def _sgd(
