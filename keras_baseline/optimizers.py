@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -62,7 +63,7 @@ def set_slots(
     model: Any,
     keras_optimizer: Any,
     optimizer: Optimizer,
-    slots: dict[str, Array],
+    slots: Mapping[str, Array],
     iterations: int,
 ) -> None:
     """Copy slots in by full name, and set the number of updates made."""
@@ -75,42 +76,64 @@ def set_slots(
             target.assign(np.asarray(slots[f"{name}_{slot}"], target.dtype))
 
 
-def update(
-    model: Any,
-    dtype: str,
-    optimizer: Optimizer,
-    gradients: dict[str, Array],
-    slots: dict[str, Array],
-    iterations: int,
-) -> dict[str, Array]:
-    """Update a model once from given gradients; return its new weights and slots.
+class OptimizerTwin:
+    """The Keras twin of an optimizer, ready to make single updates.
 
     Parameters
     ----------
-    model
-        With the weights before the update.
-    dtype
-        Of the network.
     optimizer
         The rule.
-    gradients
-        By full name of the weight, as ``dense_1/kernel``.
-    slots
-        The optimizer's slots before the update, as ``dense_1/kernel_momentum``.
-    iterations
-        Number of updates made before.
-
-    Returns
-    -------
-    dict
-        By tensor name, as ``dense_1/kernel_updated`` and ``dense_1/kernel_momentum``.
+    dtype
+        Of the network.
     """
-    keras_optimizer = build_optimizer(optimizer, dtype)
-    set_slots(model, keras_optimizer, optimizer, slots, iterations)
-    watched = trained(model)
-    tensors = [keras.ops.convert_to_tensor(np.asarray(gradients[name], dtype)) for name in watched]
-    active(dtype).updater(keras_optimizer)(tensors, list(watched.values()))
-    updated = {
-        f"{name}_updated": value for name, value in get_weights(model).items() if name in watched
-    }
-    return updated | get_slots(model, keras_optimizer, optimizer)
+
+    def __init__(self, optimizer: Optimizer, dtype: str) -> None:
+        self._optimizer = optimizer
+        self._dtype = dtype
+        self._twin = build_optimizer(optimizer, dtype)
+        self._apply = active(dtype).updater(self._twin)
+
+    def update(
+        self,
+        model: Any,
+        gradients: Mapping[str, Array],
+        slots: Mapping[str, Array] | None = None,
+        iterations: int = 0,
+    ) -> dict[str, Array]:
+        """Update a model once from given gradients; return its new weights and slots.
+
+        Parameters
+        ----------
+        model
+            With the weights before the update; the same one at every call.
+        gradients
+            By full name of the weight, as ``dense_1/kernel``.
+        slots
+            The optimizer's slots before the update, as ``dense_1/kernel_momentum``; None or
+            empty: all zero.
+        iterations
+            Number of updates made before.
+
+        Returns
+        -------
+        dict
+            By tensor name, as ``dense_1/kernel_updated`` and ``dense_1/kernel_momentum``.
+        """
+        watched = trained(model)
+        zeros = {
+            f"{name}_{slot}": np.zeros(variable.shape)
+            for name, variable in watched.items()
+            for slot in self._optimizer.slots
+        }
+        set_slots(model, self._twin, self._optimizer, slots or zeros, iterations)
+        tensors = [
+            keras.ops.convert_to_tensor(np.asarray(gradients[name], self._dtype))
+            for name in watched
+        ]
+        self._apply(tensors, list(watched.values()))
+        updated = {
+            f"{name}_updated": value
+            for name, value in get_weights(model).items()
+            if name in watched
+        }
+        return updated | get_slots(model, self._twin, self._optimizer)

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-import keras
 import numpy as np
 
 from keras_baseline.backends import active, require
 from keras_baseline.model import build, build_loss, build_traced
-from keras_baseline.optimizers import build_optimizer, get_slots, set_slots
+from keras_baseline.optimizers import OptimizerTwin
 from keras_baseline.weights import get_weights, set_weights, trained
 from scratchnet.architecture import Architecture
 from scratchnet.network import StepTrace
@@ -51,8 +50,7 @@ class KerasStep:
         self._differentiate = self._backend.differentiator(
             self._traced, lambda y, outputs: self._loss(y, outputs[last])
         )
-        self._keras_optimizer = None if optimizer is None else build_optimizer(optimizer, dtype)
-        self._update = self._backend.updater(self._keras_optimizer) if optimizer else None
+        self._optimizer_twin = None if optimizer is None else OptimizerTwin(optimizer, dtype)
 
     @cached_property
     def model(self) -> Any:
@@ -123,21 +121,8 @@ class KerasStep:
             for name, value in get_weights(model).items()
             if name not in watched
         }
-        if self.optimizer is not None and self._update is not None:
-            zeros = {
-                f"{name}_{slot}": np.zeros(variable.shape)
-                for name, variable in watched.items()
-                for slot in self.optimizer.slots
-            }
-            set_slots(model, self._keras_optimizer, self.optimizer, slots or zeros, iterations)
-            tensors = [keras.ops.convert_to_tensor(gradients[name]) for name in watched]
-            self._update(tensors, list(watched.values()))
-            traced |= {
-                f"{name}_updated": value
-                for name, value in get_weights(model).items()
-                if name in watched
-            }
-            traced |= get_slots(model, self._keras_optimizer, self.optimizer)
+        if self._optimizer_twin is not None:
+            traced |= self._optimizer_twin.update(model, gradients, slots, iterations)
         return StepTrace(loss, traced)
 
     def _noise(self, noise: Mapping[str, Array] | None) -> list[Array]:

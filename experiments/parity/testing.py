@@ -325,13 +325,13 @@ def _twin_step(
 def _updated_from(step: TwinStep, rule: Optimizer, gradients: dict[str, Array]) -> TwinStep:
     """Return the step with its update made from your gradients, on Keras's side too."""
     from keras_baseline.model import build
-    from keras_baseline.optimizers import update
+    from keras_baseline.optimizers import OptimizerTwin
     from keras_baseline.weights import set_weights
 
     model, start = build(step.architecture, step.dtype), step.snapshot
     set_weights(model, start.weights)
     by_weight = {name.removesuffix("_gradient"): value for name, value in gradients.items()}
-    twin = update(model, step.dtype, rule, by_weight, start.slots, start.step)
+    twin = OptimizerTwin(rule, step.dtype).update(model, by_weight, start.slots, start.step)
     return step.updated_from(gradients, twin)
 
 

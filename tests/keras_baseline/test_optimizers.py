@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from keras_baseline.model import build
-from keras_baseline.optimizers import build_optimizer, get_slots, set_slots
-from keras_baseline.weights import variables
+from keras_baseline.optimizers import OptimizerTwin, build_optimizer, get_slots, set_slots
+from keras_baseline.weights import get_weights, set_weights, variables
 from scratchnet import SGD, Adam, AdamW, Architecture, Dense, RMSprop
 from scratchnet.optimizers import OPTIMIZERS
 
@@ -81,3 +81,20 @@ def test_plain_sgd_has_no_slots(model):
     twin = build_optimizer(SGD(0.1), "float64")
     set_slots(model, twin, SGD(0.1), {}, iterations=0)
     assert get_slots(model, twin, SGD(0.1)) == {}
+
+
+def test_a_twin_updates_from_given_gradients_and_slots(model):
+    # Nothing is cast through float32 before 0.5: it is a float32 number.
+    rule, random = SGD(0.1, momentum=0.5), np.random.RandomState(1)
+    twin, start = OptimizerTwin(rule, "float64"), get_weights(model)
+    gradients = {name: random.randn(*weight.shape) for name, weight in start.items()}
+    velocity = {f"{name}_momentum": random.randn(*weight.shape) for name, weight in start.items()}
+    for slots in (velocity, None):  # the second update starts from zeros, not from the first's
+        set_weights(model, start)
+        found = twin.update(model, gradients, slots, iterations=3)
+        assert found.keys() == {*velocity, *(f"{name}_updated" for name in start)}
+        for name, weight in start.items():
+            before = 0 if slots is None else slots[f"{name}_momentum"]
+            step = 0.5 * before - 0.1 * gradients[name]
+            np.testing.assert_allclose(found[f"{name}_momentum"], step, rtol=1e-14, atol=1e-15)
+            np.testing.assert_allclose(found[f"{name}_updated"], weight + step, rtol=1e-14)
