@@ -20,8 +20,7 @@ from keras_baseline.model import build_accuracy, build_loss
 from keras_baseline.optimizers import build_optimizer
 from scratchnet.architecture import Architecture
 from scratchnet.noise import draw_noise
-from scratchnet.optimizers import Optimizer
-from scratchnet.training import BatchOrder, History
+from scratchnet.training import History, Training
 from scratchnet.types import Array
 
 OnEpochs = Callable[[int, History], None]
@@ -30,44 +29,25 @@ OnEpochs = Callable[[int, History], None]
 
 def train(
     model: Any,
-    architecture: Architecture,
-    dtype: str,
-    optimizer: Optimizer,
-    x: Array,
-    y: Array,
+    training: Training,
     *,
-    order: BatchOrder,
-    epochs: int,
-    validation_data: tuple[Array, Array],
     on_epochs: OnEpochs | None = None,
     pause_at: tuple[int, ...] = (),
-    noise_seed: int = 0,
 ) -> History:
-    """Train on the batches of `order`, in that order.
+    """Train a model on the batches of a training, in their order.
 
     Parameters
     ----------
     model
-        From `keras_baseline.model.build`; its weights are changed.
-    architecture, dtype
-        What the model was built from.
-    optimizer
-        How to update it.
-    x, y
-        ``(samples, features)`` and ``(samples, units)``, or ``(samples, 1)`` class numbers.
-    order
-        The batches.
-    epochs
-        How often to go through the samples.
-    validation_data
-        Inputs and targets to evaluate after each epoch.
+        Of the training's architecture and dtype, from `keras_baseline.model.build`. It starts
+        from the weights that it has, which are changed. Where layers are random, it was built
+        with ``given_noise=True``.
+    training
+        What to train on, and how.
     on_epochs
         Called after every hundredth of the epochs, and at `pause_at`.
     pause_at
         Numbers of epochs after which `on_epochs` must be called, to look at the weights.
-    noise_seed
-        Of the noise that random layers are given, see `scratchnet.noise`; the model was then
-        built with ``given_noise=True``.
 
     Returns
     -------
@@ -79,18 +59,19 @@ def train(
     RuntimeError
         If Keras runs on another backend than the architecture's, or on JAX without float64.
     """
+    architecture, dtype, epochs = training.architecture, training.dtype, training.epochs
     require(architecture.backend)
-    updater = build_optimizer(optimizer, dtype)
+    updater = build_optimizer(training.optimizer, dtype)
     updater.build(model.trainable_variables)
     run_epochs = active(dtype).compile_epochs(
         model,
         build_loss(architecture, dtype),
         build_accuracy(architecture, dtype),
         updater,
-        (_tensor(x, dtype), _tensor(y, dtype)),
-        (_tensor(validation_data[0], dtype), _tensor(validation_data[1], dtype)),
-        order,
-        noise=_noise_source(architecture, noise_seed),
+        (_tensor(training.x, dtype), _tensor(training.y, dtype)),
+        tuple(_tensor(values, dtype) for values in training.validation_data),
+        training.order,
+        noise=_noise_source(architecture, training.noise_seed),
     )
     history = History()
     done = 0
@@ -99,7 +80,7 @@ def train(
     for stop in stops:
         while done < stop:
             count = min(chunk, stop - done)
-            orders = np.stack([order.epoch(done + i) for i in range(count)])
+            orders = np.stack([training.order.epoch(done + i) for i in range(count)])
             rows = run_epochs(orders)
             history.loss += rows[:, 0].tolist()
             history.accuracy += rows[:, 1].tolist()
@@ -111,46 +92,37 @@ def train(
     return history
 
 
-def fit_seconds(
-    model: Any,
-    architecture: Architecture,
-    dtype: str,
-    optimizer: Optimizer,
-    x: Array,
-    y: Array,
-    *,
-    order: BatchOrder,
-    epochs: int,
-) -> list[float]:
+def fit_seconds(model: Any, training: Training) -> list[float]:
     """Time ``Model.fit`` as people call it: compile, fit, no validation.
 
     Parameters
     ----------
-    model, architecture, dtype, optimizer, x, y, order
-        As for `train`; the model is compiled at the first call and kept for later ones.
-    epochs
-        How many to time; one more is run first and not counted, for tracing and compilation.
+    model
+        As for `train`; it is compiled at the first call and kept for later ones.
+    training
+        Its epochs are timed; one more is run first and not counted, for tracing and compilation.
 
     Returns
     -------
     list of float
         Seconds per epoch, from one ``on_epoch_begin`` to its ``on_epoch_end``.
     """
+    dtype, order = training.dtype, training.order
     if not model.compiled:
         model.compile(
-            optimizer=build_optimizer(optimizer, dtype),
-            loss=build_loss(architecture, dtype),
-            metrics=[build_accuracy(architecture, dtype)],
+            optimizer=build_optimizer(training.optimizer, dtype),
+            loss=build_loss(training.architecture, dtype),
+            metrics=[build_accuracy(training.architecture, dtype)],
         )
     clock = _EpochClock()
     shuffle = order.shuffle_seed is not None
     # As people call it: what is float64 goes through float32 here (docs/findings.md, 4), which
     # costs nothing that would matter to a timing, and weights are not compared.
     model.fit(
-        _tensor(x, dtype),
-        _tensor(y, dtype),
+        _tensor(training.x, dtype),
+        _tensor(training.y, dtype),
         batch_size=order.batch_size or order.samples,
-        epochs=epochs + 1,
+        epochs=training.epochs + 1,
         shuffle=shuffle,
         verbose=0,
         callbacks=[clock],

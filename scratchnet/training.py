@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from scratchnet.architecture import Architecture
 from scratchnet.batch_plan import BatchPlan
 from scratchnet.checks import check_whole_number
 from scratchnet.network import Network, check_state
-from scratchnet.optimizers import OptimizerState
+from scratchnet.optimizers import Optimizer, OptimizerState
 from scratchnet.score import EpochScore
 from scratchnet.types import Array
 
@@ -94,6 +95,71 @@ class BatchOrder:
         order = self.epoch(epoch)
         for start, stop in self.bounds:
             yield order[start:stop]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """All that a training depends on: the same for every implementation that is compared.
+
+    Attributes
+    ----------
+    architecture
+        What is trained.
+    dtype
+        ``"float32"`` or ``"float64"``.
+    optimizer
+        How to update.
+    weights
+        Where it starts, by full name, each in its layout; rounded to the dtype when they are set.
+    x
+        Training inputs, ``(samples, ...)``, in the dtype.
+    y
+        Their targets, ``(samples, units)`` in the dtype, or ``(samples, 1)`` class numbers.
+    order
+        The batches of each epoch.
+    epochs
+        How often to go through the samples.
+    validation_data
+        Inputs and targets to evaluate after each epoch, shaped as `x` and `y`.
+    noise_seed
+        Of the noise that random layers are given, see `scratchnet.noise`.
+    """
+
+    architecture: Architecture
+    dtype: str
+    optimizer: Optimizer
+    weights: Mapping[str, Array]
+    x: Array
+    y: Array
+    order: BatchOrder
+    epochs: int
+    validation_data: tuple[Array, Array]
+    noise_seed: int = 0
+
+    def network(self) -> Network:
+        """Return a new network that stands where the training starts."""
+        network = Network(self.architecture, seed=self.noise_seed, dtype=self.dtype)
+        network.set_weights(self.weights)
+        return network
+
+    def fit(
+        self,
+        network: Network,
+        state: OptimizerState,
+        on_epoch_end: Callable[[int, History], bool | None] | None = None,
+    ) -> History:
+        """Train a network from `network` with a state of the optimizer bound to it, see `fit`."""
+        return fit(
+            network,
+            self.x,
+            self.y,
+            optimizer=state,
+            epochs=self.epochs,
+            batch_size=self.order.batch_size,
+            shuffle_seed=self.order.shuffle_seed,
+            validation_data=self.validation_data,
+            on_epoch_end=on_epoch_end,
+        )
 
 
 def fit(

@@ -29,6 +29,7 @@ from scratchnet.losses import LOSSES
 from scratchnet.noise import draw_noise
 from scratchnet.optimizers import OPTIMIZERS
 from scratchnet.regularizers import REGULARIZERS
+from scratchnet.training import Training
 
 EXAMPLES = [
     pytest.param(example, id=f"{name}: {example.label}")
@@ -131,20 +132,24 @@ def test_a_training_learns_as_keras_does(example):
     dtype, seed, epochs = "float64", 5, 3
     architecture, weights = example.architecture, example.weights(dtype)
     x, y = example.inputs(dtype), example.targets(dtype)
-    order = BatchOrder(len(x), 3, shuffle_seed=1)
-    network = Network(architecture, seed=seed, dtype=dtype)
-    network.set_weights(weights)
-    settings = {"batch_size": 3, "shuffle_seed": 1, "validation_data": (x, y)}
-    state = OptimizerState(MOMENTUM, network.parameters)
-    ours = fit(network, x, y, optimizer=state, epochs=epochs, **settings)
+    training = Training(
+        architecture=architecture,
+        dtype=dtype,
+        optimizer=MOMENTUM,
+        weights=weights,
+        x=x,
+        y=y,
+        order=BatchOrder(len(x), 3, shuffle_seed=1),
+        epochs=epochs,
+        validation_data=(x, y),
+        noise_seed=seed,
+    )
+    network = training.network()
+    ours = training.fit(network, OptimizerState(MOMENTUM, network.parameters))
     model = build(architecture, dtype, given_noise=True)
     set_weights(model, weights)
-    data = {"order": order, "epochs": epochs, "validation_data": (x, y)}
-    arguments = (architecture, dtype, MOMENTUM)
-    twin = train(model, *arguments, x, y, **data, noise_seed=seed)
-    strayed = perturbed_histories(
-        *arguments, weights, x, y, **data, seeds=range(6), noise_seed=seed
-    )
+    twin = train(model, training)
+    strayed = perturbed_histories(training, range(6))
     first = Snapshot(0, weights, {}, x, y, draw_noise(architecture, seed, 0, len(x)))
     first_loss = reference_step(architecture, dtype, first)["loss"]
     rows = judge_free(ours, twin, envelope(ours, strayed), first_loss)

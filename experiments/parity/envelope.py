@@ -16,13 +16,10 @@ from numpy.typing import NDArray
 
 from experiments.parity.exact.rounding import Bounded
 from experiments.parity.trace import ParityRow
-from scratchnet.architecture import Architecture
 from scratchnet.conventions import CONVENTIONS
-from scratchnet.network import Network
 from scratchnet.optimizers import Optimizer, OptimizerState
 from scratchnet.parameters import Parameters
-from scratchnet.training import BatchOrder, History, fit
-from scratchnet.types import Array
+from scratchnet.training import History, Training
 
 CURVES = ("loss", "val_loss")
 """The curves that are judged."""
@@ -100,54 +97,28 @@ class PerturbedState(OptimizerState):
         self.perturb()
 
 
-def perturbed_histories(
-    architecture: Architecture,
-    dtype: str,
-    optimizer: Optimizer,
-    weights: dict[str, Array],
-    x: Array,
-    y: Array,
-    *,
-    order: BatchOrder,
-    epochs: int,
-    validation_data: tuple[Array, Array],
-    seeds: Sequence[int],
-    noise_seed: int = 0,
-) -> list[History]:
+def perturbed_histories(training: Training, seeds: Sequence[int]) -> list[History]:
     """Train once per seed with one-ulp perturbations; imports nothing but scratchnet.
 
     Parameters
     ----------
-    architecture, dtype, optimizer, weights, x, y, order, epochs, validation_data
+    training
         The run that is perturbed.
     seeds
         Of the perturbations, one per run.
-    noise_seed
-        Of the noise of random layers, which is that of the run that is perturbed.
     """
     histories = []
     for seed in seeds:
-        network = Network(architecture, seed=noise_seed, dtype=dtype)
-        network.set_weights(weights)
+        network = training.network()
         state = PerturbedState(
-            optimizer,
+            training.optimizer,
             network.parameters,
             np.random.default_rng(seed),
-            backend=architecture.backend,
+            backend=training.architecture.backend,
         )
         # What overflows in the run itself overflows here too.
         with np.errstate(all="ignore"):
-            history = fit(
-                network,
-                x,
-                y,
-                optimizer=state,
-                epochs=epochs,
-                batch_size=order.batch_size,
-                shuffle_seed=order.shuffle_seed,
-                validation_data=validation_data,
-            )
-        histories.append(history)
+            histories.append(training.fit(network, state))
     return histories
 
 

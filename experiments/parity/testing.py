@@ -36,7 +36,7 @@ from experiments.parity.verdict import Divergence, Judgement, Sides, judge_value
 from scratchnet.architecture import Architecture
 from scratchnet.network import Network
 from scratchnet.optimizers import Optimizer, optimizer_from_dict
-from scratchnet.training import BatchOrder, History
+from scratchnet.training import BatchOrder, History, Training
 from scratchnet.types import Array
 
 Arrays = Mapping[str, ArrayLike]
@@ -193,7 +193,6 @@ def assert_training_matches(
     from keras_baseline.model import build
     from keras_baseline.training import train
     from keras_baseline.weights import set_weights
-    from scratchnet.training import fit
 
     made = as_architecture(architecture)
     rule = optimizer if isinstance(optimizer, Optimizer) else optimizer_from_dict(optimizer)
@@ -205,49 +204,28 @@ def assert_training_matches(
         raise ValueError("history: 'val_loss' without validation_data; expected those data too")
     snapshot, dtype = _snapshot(made, weights, x, y)
     start, inputs, targets = snapshot.weights, snapshot.x, snapshot.y
-    order = BatchOrder(len(inputs), batch_size, shuffle_seed)
     held_out = inputs, targets
     if validation_data is not None:
         shown = _snapshot(made, weights, *validation_data)[0]
         held_out = shown.x, shown.y
 
-    network = Network(made, seed=0, dtype=dtype)
-    network.set_weights(start)
-    base = fit(
-        network,
-        inputs,
-        targets,
-        optimizer=new_state(network, rule),
-        epochs=epochs,
-        batch_size=batch_size,
-        shuffle_seed=shuffle_seed,
-        validation_data=held_out,
-    )
-    perturbed = perturbed_histories(
-        made,
-        dtype,
-        rule,
-        start,
-        inputs,
-        targets,
-        order=order,
+    training = Training(
+        architecture=made,
+        dtype=dtype,
+        optimizer=rule,
+        weights=start,
+        x=inputs,
+        y=targets,
+        order=BatchOrder(len(inputs), batch_size, shuffle_seed),
         epochs=epochs,
         validation_data=held_out,
-        seeds=range(PERTURBED_RUNS),
     )
+    network = training.network()
+    base = training.fit(network, new_state(network, rule))
+    perturbed = perturbed_histories(training, range(PERTURBED_RUNS))
     model = build(made, dtype)
     set_weights(model, start)
-    twin = train(
-        model,
-        made,
-        dtype,
-        rule,
-        inputs,
-        targets,
-        order=order,
-        epochs=epochs,
-        validation_data=held_out,
-    )
+    twin = train(model, training)
     ours = History(loss=list(curves["loss"]), val_loss=list(curves.get("val_loss", twin.val_loss)))
     first_loss = reference_step(made, dtype, Snapshot(0, start, {}, inputs, targets))["loss"]
     rows = judge_free(ours, twin, envelope(base, perturbed), first_loss)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -32,9 +32,9 @@ from experiments.trials.comparability import (
 from experiments.trials.data import TrialData, load_data
 from experiments.trials.snapshots import take_snapshot
 from experiments.trials.turns import EpochSeconds, measure
-from scratchnet.network import Network, initial_weights
+from scratchnet.network import initial_weights
 from scratchnet.optimizers import OptimizerState
-from scratchnet.training import History, fit
+from scratchnet.training import History, Training
 from scratchnet.types import Array
 
 OnProgress = Callable[[str, float], None]
@@ -139,31 +139,22 @@ def _run(
 
     started = perf_counter()
     data = load_data(trial)
-    weights = initial_weights(trial.architecture, trial.seed)
+    training = _training(trial, data)
     grid = plane_over(data) if data.x_train.shape[1:] == (2,) else None
 
     on_progress("training scratchnet", 0.0)
-    ours = _train_scratchnet(trial, data, weights, grid)
+    ours = _train_scratchnet(training, data, grid)
     # The perturbed runs need nothing but scratchnet, so they train while Keras does.
-    with beside(_perturbed_trainings(trial, data, weights)) as perturbed:
+    with beside(_perturbed_trainings(training)) as perturbed:
         on_progress("training Keras", 0.25)
-        twin = _train_keras(trial, data, weights, grid, on_progress)
+        twin = _train_keras(training, grid, on_progress)
         on_progress("comparing", 0.6)
         lockstep = judge_lockstep(trial.architecture, trial.dtype, trial.optimizer, ours.snapshots)
         strayed = [history for histories in perturbed() for history in histories]
     free, envelope = _judge_free(trial, ours, twin, strayed)
     on_progress("timing", 0.85)
     with alone():
-        seconds_per_epoch = measure(
-            trial.architecture,
-            trial.dtype,
-            trial.optimizer,
-            weights,
-            data.x_train,
-            data.y_train,
-            order=data.order,
-            budget=timing_budget,
-        )
+        seconds_per_epoch = measure(training, budget=timing_budget)
     boundary = None
     if grid is not None:
         boundary = Boundary(
@@ -175,7 +166,7 @@ def _run(
         )
     return TrialResult(
         trial=trial,
-        parameters=sum(values.size for values in weights.values()),
+        parameters=sum(values.size for values in training.weights.values()),
         comparability=Comparability(
             ours.settings,
             twin.settings,
@@ -191,6 +182,22 @@ def _run(
         keras_predictions=twin.predictions,
         boundary=boundary,
         seconds=perf_counter() - started,
+    )
+
+
+def _training(trial: Trial, data: TrialData) -> Training:
+    """Return what both sides start from, and train on."""
+    return Training(
+        architecture=trial.architecture,
+        dtype=trial.dtype,
+        optimizer=trial.optimizer,
+        weights=initial_weights(trial.architecture, trial.seed),
+        x=data.x_train,
+        y=data.y_train,
+        order=data.order,
+        epochs=trial.epochs,
+        validation_data=(data.x_test, data.y_test),
+        noise_seed=trial.seed,
     )
 
 
@@ -220,17 +227,15 @@ class _Trained:
     snapshots: list[Snapshot]
 
 
-def _train_scratchnet(
-    trial: Trial, data: TrialData, weights: Mapping[str, Array], grid: Plane | None
-) -> _Trained:
-    network = Network(trial.architecture, seed=trial.seed, dtype=trial.dtype)
-    network.set_weights(weights)
-    optimizer = OptimizerState(trial.optimizer, network.parameters, backend=trial.backend)
+def _train_scratchnet(training: Training, data: TrialData, grid: Plane | None) -> _Trained:
+    architecture, epochs = training.architecture, training.epochs
+    network = training.network()
+    optimizer = OptimizerState(training.optimizer, network.parameters, backend=architecture.backend)
     settings = scratchnet_settings(
-        trial.architecture, trial.dtype, network.weights, data.order, trial.epochs
+        architecture, training.dtype, network.weights, training.order, epochs
     )
     points = None if grid is None else grid.points
-    looks, stops = boundary_epochs(trial.epochs), snapshot_epochs(trial.epochs)
+    looks, stops = boundary_epochs(epochs), snapshot_epochs(epochs)
     planes: dict[int, Array] = {}
     snapshots = [take_snapshot(network, optimizer, data, 0)]
 
@@ -241,89 +246,44 @@ def _train_scratchnet(
         if points is not None and done in looks:
             planes[done] = network.predict(points)
 
-    history = fit(
-        network,
-        data.x_train,
-        data.y_train,
-        optimizer=optimizer,
-        epochs=trial.epochs,
-        batch_size=trial.batch_size,
-        shuffle_seed=trial.shuffle_seed,
-        validation_data=(data.x_test, data.y_test),
-        on_epoch_end=after_epoch,
-    )
+    history = training.fit(network, optimizer, after_epoch)
     return _Trained(settings, history, network.predict(data.x_test), planes, snapshots)
 
 
-def _train_keras(
-    trial: Trial,
-    data: TrialData,
-    weights: Mapping[str, Array],
-    grid: Plane | None,
-    on_progress: OnProgress,
-) -> _Trained:
+def _train_keras(training: Training, grid: Plane | None, on_progress: OnProgress) -> _Trained:
     from keras_baseline.model import build
     from keras_baseline.prediction import predict
     from keras_baseline.settings import twin_settings
     from keras_baseline.training import train
     from keras_baseline.weights import get_weights, set_weights
 
-    model = build(trial.architecture, trial.dtype, given_noise=True)
-    set_weights(model, weights)
+    architecture, dtype, epochs = training.architecture, training.dtype, training.epochs
+    model = build(architecture, dtype, given_noise=True)
+    set_weights(model, training.weights)
     settings = keras_settings(
-        twin_settings(model, trial.architecture, trial.dtype),
-        get_weights(model),
-        data.order,
-        trial.epochs,
+        twin_settings(model, architecture, dtype), get_weights(model), training.order, epochs
     )
     points = None if grid is None else grid.points
-    looks = boundary_epochs(trial.epochs)
+    looks = boundary_epochs(epochs)
     planes: dict[int, Array] = {}
 
     def after_epochs(done: int, history: History) -> None:  # noqa: ARG001
-        on_progress("training Keras", 0.25 + 0.35 * done / trial.epochs)
+        on_progress("training Keras", 0.25 + 0.35 * done / epochs)
         if points is not None and done in looks:
-            planes[done] = predict(model, points, trial.dtype)
+            planes[done] = predict(model, points, dtype)
 
-    history = train(
-        model,
-        trial.architecture,
-        trial.dtype,
-        trial.optimizer,
-        data.x_train,
-        data.y_train,
-        order=data.order,
-        epochs=trial.epochs,
-        validation_data=(data.x_test, data.y_test),
-        on_epochs=after_epochs,
-        pause_at=tuple(looks),
-        noise_seed=trial.seed,
-    )
-    return _Trained(settings, history, predict(model, data.x_test, trial.dtype), planes, [])
+    history = train(model, training, on_epochs=after_epochs, pause_at=tuple(looks))
+    held_out, _ = training.validation_data
+    return _Trained(settings, history, predict(model, held_out, dtype), planes, [])
 
 
-def _perturbed_trainings(
-    trial: Trial, data: TrialData, weights: dict[str, Array]
-) -> list[Callable[[], list[History]]]:
+def _perturbed_trainings(training: Training) -> list[Callable[[], list[History]]]:
     """Describe scratchnet's one-ulp perturbed runs, shared out among the cores."""
     from experiments.parity.envelope import perturbed_histories
 
     processes = min(PERTURBED_RUNS, os.cpu_count() or 1)
     return [
-        partial(
-            perturbed_histories,
-            trial.architecture,
-            trial.dtype,
-            trial.optimizer,
-            weights,
-            data.x_train,
-            data.y_train,
-            order=data.order,
-            epochs=trial.epochs,
-            validation_data=(data.x_test, data.y_test),
-            seeds=range(PERTURBED_RUNS)[share::processes],
-            noise_seed=trial.seed,
-        )
+        partial(perturbed_histories, training, range(PERTURBED_RUNS)[share::processes])
         for share in range(processes)
     ]
 

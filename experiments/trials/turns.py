@@ -8,15 +8,11 @@ compilation, and the first epoch of every turn.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 
-from scratchnet.architecture import Architecture
-from scratchnet.network import Network
-from scratchnet.optimizers import Optimizer, OptimizerState
-from scratchnet.training import BatchOrder, fit
-from scratchnet.types import Array
+from scratchnet.optimizers import OptimizerState
+from scratchnet.training import Training, fit
 
 IMPLEMENTATIONS = ("scratchnet", "keras")
 """What is compared in every trial, as tables and stored arrays name it."""
@@ -46,29 +42,13 @@ class EpochSeconds:
     seconds: float
 
 
-def measure(
-    architecture: Architecture,
-    dtype: str,
-    optimizer: Optimizer,
-    weights: Mapping[str, Array],
-    x: Array,
-    y: Array,
-    *,
-    order: BatchOrder,
-    budget: float,
-) -> list[EpochSeconds]:
+def measure(training: Training, *, budget: float) -> list[EpochSeconds]:
     """Time epochs of scratchnet and of ``keras.Model.fit``, in turns.
 
     Parameters
     ----------
-    architecture, dtype, optimizer
-        What is trained, and how.
-    weights
-        Where both sides start, by full name.
-    x, y
-        Training samples and targets, in the dtype.
-    order
-        The batches.
+    training
+        What is trained on both sides; how many epochs are timed depends on the budget.
     budget
         Seconds that the whole measurement may take; where one epoch of each is longer, it takes
         what it takes.
@@ -82,20 +62,20 @@ def measure(
     from keras_baseline.training import fit_seconds
     from keras_baseline.weights import set_weights
 
-    model = build(architecture, dtype)
-    set_weights(model, weights)
-    network = Network(architecture, seed=0, dtype=dtype)
-    network.set_weights(weights)
-    state = OptimizerState(optimizer, network.parameters, backend=architecture.backend)
+    architecture, order = training.architecture, training.order
+    model = build(architecture, training.dtype)
+    set_weights(model, training.weights)
+    network = training.network()
+    state = OptimizerState(training.optimizer, network.parameters, backend=architecture.backend)
 
     def keras_turn(epochs: int) -> list[float]:
-        return fit_seconds(model, architecture, dtype, optimizer, x, y, order=order, epochs=epochs)
+        return fit_seconds(model, replace(training, epochs=epochs))
 
     def scratchnet_turn(epochs: int) -> list[float]:
         history = fit(
             network,
-            x,
-            y,
+            training.x,
+            training.y,
             optimizer=state,
             epochs=epochs + 1,
             batch_size=order.batch_size,

@@ -12,6 +12,7 @@ from keras_baseline.model import build
 from keras_baseline.tracing import KerasStep
 from keras_baseline.training import train
 from scratchnet import SGD, Architecture, BatchOrder, Dense
+from scratchnet.training import Training
 
 ROOT = Path(__file__).parent.parent.parent
 BACKENDS = [
@@ -21,6 +22,7 @@ BACKENDS = [
 
 PROGRAM = """
 import json, sys
+from dataclasses import replace
 import numpy as np
 from keras_baseline.model import build
 from keras_baseline.tracing import KerasStep
@@ -32,6 +34,7 @@ from scratchnet import *
 from scratchnet.activations import ACTIVATIONS
 from scratchnet.losses import LOSSES
 from scratchnet.optimizers import OPTIMIZERS
+from scratchnet.training import Training
 
 backend, told = sys.argv[1], {"verdicts": {}, "missing": [], "histories": []}
 random = np.random.RandomState(0)
@@ -84,17 +87,16 @@ for dtype in ("float32", "float64"):
     x, y = random.randn(20, 2).astype(dtype), random.randint(0, 3, (20, 1))
     model = build(architecture, dtype)
     set_weights(model, network.weights)
-    order = BatchOrder(20, 8, shuffle_seed=3)
-    rule, data = Adam(0.01), (x[:7], y[:7])
-    state = OptimizerState(rule, network.parameters, backend=backend)
-    ours = fit(network, x, y, optimizer=state, epochs=6, batch_size=8, shuffle_seed=3,
-               validation_data=data)
-    twin = train(model, architecture, dtype, rule, x, y, order=order, epochs=6,
-                 validation_data=data)
+    training = Training(
+        architecture=architecture, dtype=dtype, optimizer=Adam(0.01), weights=network.weights,
+        x=x, y=y, order=BatchOrder(20, 8, shuffle_seed=3), epochs=6,
+        validation_data=(x[:7], y[:7]))
+    state = OptimizerState(training.optimizer, network.parameters, backend=backend)
+    ours = training.fit(network, state)
+    twin = train(model, training)
     told["histories"].append([[getattr(side, curve) for side in (ours, twin)]
         for curve in ("loss", "val_loss", "accuracy", "val_accuracy")])
-    seconds = fit_seconds(build(architecture, dtype), architecture, dtype, rule, x, y, order=order,
-                          epochs=2)
+    seconds = fit_seconds(build(architecture, dtype), replace(training, epochs=2))
     told["timed"] = len(seconds)
 told["loaded"] = sorted({"tensorflow", "jax", "torch"} & set(sys.modules))
 print(json.dumps(told))
@@ -192,16 +194,16 @@ def test_a_network_of_another_backend_is_refused():
     message = "backend = 'jax', but Keras runs on 'tensorflow'; set KERAS_BACKEND=jax"
     with pytest.raises(RuntimeError, match=message):
         KerasStep(architecture, "float32")
-    x = BatchOrder(1)
+    training = Training(
+        architecture=architecture,
+        dtype="float32",
+        optimizer=SGD(),
+        weights={},
+        x=None,
+        y=None,
+        order=BatchOrder(1),
+        epochs=1,
+        validation_data=(None, None),
+    )
     with pytest.raises(RuntimeError, match=message):
-        train(
-            build(architecture, "float32"),
-            architecture,
-            "float32",
-            SGD(),
-            None,
-            None,
-            order=x,
-            epochs=1,
-            validation_data=(None, None),
-        )
+        train(build(architecture, "float32"), training)

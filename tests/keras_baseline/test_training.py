@@ -16,8 +16,8 @@ from scratchnet import (
     Network,
     OptimizerState,
     RMSprop,
-    fit,
 )
+from scratchnet.training import Training
 
 BINARY = Architecture(
     (2,), (Dense(6, "relu"), Dense(5, "tanh"), Dense(1, "sigmoid")), "binary_crossentropy"
@@ -37,22 +37,30 @@ def problem(architecture, samples=SAMPLES, seed=0):
     return x, quadrant.reshape(-1, 1).astype(float)
 
 
+def training(architecture, dtype, optimizer, order, epochs, seed=1):
+    """All that a training on the problem depends on."""
+    x, y = problem(architecture)
+    return Training(
+        architecture=architecture,
+        dtype=dtype,
+        optimizer=optimizer,
+        weights=Network(architecture, seed=seed, dtype=dtype).weights,
+        x=x,
+        y=y,
+        order=order,
+        epochs=epochs,
+        validation_data=problem(architecture, 9, seed=5),
+    )
+
+
 def both(architecture, optimizer, order, epochs, dtype="float64"):
     """Histories of both sides, from the same weights and over the same batches."""
-    x, y = problem(architecture)
-    held_out = problem(architecture, 9, seed=5)
-    network = Network(architecture, seed=1, dtype=dtype)
+    shared = training(architecture, dtype, optimizer, order, epochs)
+    network = shared.network()
     model = build(architecture, dtype)
-    set_weights(model, network.weights)
-    theirs = train(
-        model, architecture, dtype, optimizer, x, y,
-        order=order, epochs=epochs, validation_data=held_out,
-    )  # fmt: skip
-    ours = fit(
-        network, x, y,
-        optimizer=OptimizerState(optimizer, network.parameters), epochs=epochs,
-        batch_size=order.batch_size, shuffle_seed=order.shuffle_seed, validation_data=held_out,
-    )  # fmt: skip
+    set_weights(model, shared.weights)
+    theirs = train(model, shared)
+    ours = shared.fit(network, OptimizerState(optimizer, network.parameters))
     return ours, theirs, network.weights, get_weights(model)
 
 
@@ -107,34 +115,28 @@ def test_float32_curves_are_as_far_from_the_float64_curve_on_either_side():
 @pytest.mark.parametrize("architecture", [BINARY, CLASSES], ids=["binary", "classes"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_history_is_that_of_model_fit_on_the_same_batches(architecture, dtype):
-    x, y = problem(architecture)
-    held_out = problem(architecture, 9, seed=5)
     optimizer, order = SGD(0.1, momentum=0.5), BatchOrder(SAMPLES, batch_size=5)
-    start = Network(architecture, seed=2, dtype=dtype).weights
-
+    shared = training(architecture, dtype, optimizer, order, epochs=4, seed=2)
     model = build(architecture, dtype)
-    set_weights(model, start)
-    ours = train(
-        model, architecture, dtype, optimizer, x, y,
-        order=order, epochs=4, validation_data=held_out,
-    )  # fmt: skip
+    set_weights(model, shared.weights)
+    ours = train(model, shared)
 
     fitted = build(architecture, dtype)
-    set_weights(fitted, start)
+    set_weights(fitted, shared.weights)
     fitted.compile(
         optimizer=build_optimizer(optimizer, dtype),
         loss=build_loss(architecture, dtype),
         metrics=[build_accuracy(architecture, dtype)],
     )
     # Model.fit rounds float64 arrays and tensors to float32, but leaves a tf.data.Dataset alone.
-    training, validation = (
+    data, validation = (
         tf.data.Dataset.from_tensor_slices(
             tuple(tf.constant(a, dtype if a.dtype.kind == "f" else None) for a in pair)
         ).batch(size)
-        for pair, size in (((x, y), 5), (held_out, 9))
+        for pair, size in (((shared.x, shared.y), 5), (shared.validation_data, 9))
     )
     theirs = fitted.fit(
-        training, epochs=4, shuffle=False, validation_data=validation, verbose=0
+        data, epochs=4, shuffle=False, validation_data=validation, verbose=0
     ).history
 
     # Model.fit keeps the mean of the loss in float32 whatever the model's dtype.
@@ -149,17 +151,14 @@ def test_history_is_that_of_model_fit_on_the_same_batches(architecture, dtype):
 
 
 def test_progress_is_told_now_and_then_and_where_asked():
-    x, y = problem(BINARY)
     model = build(BINARY, "float32")
     seen = []
 
     def look(done, history):
         seen.append((done, len(history.loss), get_weights(model)["dense_1/kernel"]))
 
-    train(
-        model, BINARY, "float32", SGD(0.1), x, y,
-        order=FULL, epochs=250, validation_data=(x, y), on_epochs=look, pause_at=(1, 33, 250, 400),
-    )  # fmt: skip
+    long = training(BINARY, "float32", SGD(0.1), FULL, epochs=250)
+    train(model, long, on_epochs=look, pause_at=(1, 33, 250, 400))
     told = [done for done, _, _ in seen]
     assert told == sorted(set(told))
     assert {1, 33, 250} <= set(told)
@@ -169,15 +168,14 @@ def test_progress_is_told_now_and_then_and_where_asked():
 
 
 def test_fit_seconds_times_the_epochs_that_were_asked_for():
-    x, y = problem(BINARY)
     model = build(BINARY, "float32")
     before = get_weights(model)["dense_1/kernel"]
-    options = {"order": BatchOrder(SAMPLES, 8, 1), "epochs": 3}
-    seconds = fit_seconds(model, BINARY, "float32", SGD(0.1), x, y, **options)
+    timed = training(BINARY, "float32", SGD(0.1), BatchOrder(SAMPLES, 8, 1), epochs=3)
+    seconds = fit_seconds(model, timed)
     assert len(seconds) == 3
     assert all(value > 0 for value in seconds)
     assert not np.array_equal(get_weights(model)["dense_1/kernel"], before)
     # Compiled once; a second call goes on with it.
     compiled = model.train_function
-    assert len(fit_seconds(model, BINARY, "float32", SGD(0.1), x, y, **options)) == 3
+    assert len(fit_seconds(model, timed)) == 3
     assert model.train_function is compiled

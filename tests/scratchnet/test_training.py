@@ -18,6 +18,7 @@ from scratchnet import (
     fit,
 )
 from scratchnet.metrics import correct_predictions
+from scratchnet.training import Training
 
 BINARY = Architecture((2,), (Dense(5, "tanh"), Dense(1, "sigmoid")), "binary_crossentropy")
 CLASSES = Architecture(
@@ -277,3 +278,31 @@ def test_an_optimizer_of_another_network_is_refused():
 def test_a_history_is_shown_in_a_line():
     history = History(loss=[0.5, 0.25], accuracy=[0.5, 1.0])
     assert repr(history) == "History(2 epochs, loss 0.25, accuracy 1)"
+
+
+def test_a_described_training_starts_from_its_weights_and_is_that_of_fit(make_batch):
+    (x, y), held_out = make_batch(BINARY, 11), make_batch(BINARY, 4)
+    plain, state = started(BINARY, Adam(0.01), seed=7, dtype="float32")
+    weights = plain.weights
+    described = Training(
+        architecture=BINARY,
+        dtype="float32",
+        optimizer=Adam(0.01),
+        weights=weights,
+        x=x,
+        y=y,
+        order=BatchOrder(11, 4, shuffle_seed=2),
+        epochs=3,
+        validation_data=held_out,
+        noise_seed=1,
+    )
+    settings = {"batch_size": 4, "shuffle_seed": 2, "validation_data": held_out}
+    expected = fit(plain, x, y, optimizer=state, epochs=3, **settings)
+    for _ in range(2):  # a training can be repeated: nothing of it was changed
+        network = described.network()
+        assert network.seed == 1
+        for name, weight in network.weights.items():
+            np.testing.assert_array_equal(weight, weights[name], strict=True)
+        history = described.fit(network, OptimizerState(Adam(0.01), network.parameters))
+        for curve in ("loss", "accuracy", "val_loss", "val_accuracy"):
+            assert getattr(history, curve) == getattr(expected, curve)

@@ -27,75 +27,51 @@ from scratchnet import (
     History,
     Network,
     OptimizerState,
-    fit,
     initial_weights,
 )
+from scratchnet.training import Training
 
 ARCHITECTURE = Architecture((2,), (Dense(6, "relu"), Dense(1, "sigmoid")), "binary_crossentropy")
 ORDER = BatchOrder(24, batch_size=9, shuffle_seed=1)
 EPOCHS = 40
 
 
-def problem(dtype):
+def training(dtype, rule):
     random = np.random.RandomState(0)
     x = random.randn(24, 2)
     y = (x[:, :1] * x[:, 1:] > 0).astype(float)
     weights = {n: w.astype(dtype) for n, w in initial_weights(ARCHITECTURE, 3).items()}
-    return weights, x.astype(dtype), y.astype(dtype)
-
-
-def perturbed_runs(dtype, rule, seeds):
-    weights, x, y = problem(dtype)
-    return perturbed_histories(
-        ARCHITECTURE,
-        dtype,
-        rule,
-        weights,
-        x,
-        y,
+    x, y = x.astype(dtype), y.astype(dtype)
+    return Training(
+        architecture=ARCHITECTURE,
+        dtype=dtype,
+        optimizer=rule,
+        weights=weights,
+        x=x,
+        y=y,
         order=ORDER,
         epochs=EPOCHS,
         validation_data=(x, y),
-        seeds=seeds,
     )
 
 
 def base_run(dtype, rule):
-    weights, x, y = problem(dtype)
-    network = Network(ARCHITECTURE, seed=0, dtype=dtype)
-    network.set_weights(weights)
-    return fit(
-        network,
-        x,
-        y,
-        optimizer=OptimizerState(rule, network.parameters),
-        epochs=EPOCHS,
-        batch_size=ORDER.batch_size,
-        shuffle_seed=ORDER.shuffle_seed,
-        validation_data=(x, y),
-    )
+    described = training(dtype, rule)
+    network = described.network()
+    return described.fit(network, OptimizerState(rule, network.parameters))
 
 
 def keras_run(dtype, rule):
-    weights, x, y = problem(dtype)
+    described = training(dtype, rule)
     model = build(ARCHITECTURE, dtype)
-    set_weights(model, weights)
-    return train(
-        model,
-        ARCHITECTURE,
-        dtype,
-        rule,
-        x,
-        y,
-        order=ORDER,
-        epochs=EPOCHS,
-        validation_data=(x, y),
-    )
+    set_weights(model, described.weights)
+    return train(model, described)
 
 
 def first_loss(dtype):
-    weights, x, y = problem(dtype)
-    return reference_step(ARCHITECTURE, dtype, Snapshot(0, weights, {}, x, y))["loss"]
+    start = training(dtype, SGD())
+    snapshot = Snapshot(0, start.weights, {}, start.x, start.y)
+    return reference_step(ARCHITECTURE, dtype, snapshot)["loss"]
 
 
 def verdicts(ours, twin, strayed, dtype):
@@ -107,7 +83,7 @@ def trained(request):
     """A base run and its envelope."""
     dtype, rule = request.param, SGD(0.3)
     base = base_run(dtype, rule)
-    return dtype, base, envelope(base, perturbed_runs(dtype, rule, range(4)))
+    return dtype, base, envelope(base, perturbed_histories(training(dtype, rule), range(4)))
 
 
 def test_keras_lies_within_the_envelope(trained):
@@ -119,7 +95,7 @@ def test_keras_lies_within_the_envelope(trained):
 
 def test_further_perturbed_runs_lie_within_the_envelope(trained):
     dtype, base, strayed = trained
-    for run in perturbed_runs(dtype, SGD(0.3), range(100, 120)):
+    for run in perturbed_histories(training(dtype, SGD(0.3)), range(100, 120)):
         assert "divergent" not in verdicts(base, run, strayed, dtype).values()
 
 
