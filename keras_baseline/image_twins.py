@@ -14,8 +14,11 @@ from scratchnet.layers import (
     AveragePooling2D,
     BatchNormalization,
     Conv1D,
+    Conv1DTranspose,
     Conv2D,
+    Conv2DTranspose,
     Conv3D,
+    Conv3DTranspose,
     DepthwiseConv1D,
     DepthwiseConv2D,
     GlobalAveragePooling1D,
@@ -40,6 +43,12 @@ CONVOLUTIONS = {
     Conv3D.kind: keras.layers.Conv3D,
 }
 
+
+TRANSPOSED = {
+    Conv1DTranspose.kind: keras.layers.Conv1DTranspose,
+    Conv2DTranspose.kind: keras.layers.Conv2DTranspose,
+    Conv3DTranspose.kind: keras.layers.Conv3DTranspose,
+}
 
 DEPTHWISE = {
     DepthwiseConv1D.kind: keras.layers.DepthwiseConv1D,
@@ -77,6 +86,22 @@ def convolution(layer: Conv2D, dtype: str, activation: str | None = None) -> Any
         padding=layer.padding,
         dilation_rate=layer.dilation_rate,
         groups=layer.groups,
+        activation=layer.activation if activation is None else activation,
+        use_bias=layer.use_bias,
+        kernel_regularizer=regularizer(layer.kernel_regularizer),
+        name=layer.name,
+        dtype=dtype,
+    )
+
+
+def transposed(layer: Conv2DTranspose, dtype: str, activation: str | None = None) -> Any:
+    """``keras.layers.Conv2DTranspose`` or another of its family."""
+    return TRANSPOSED[layer.kind](
+        layer.filters,
+        layer.kernel_size,
+        strides=layer.strides,
+        padding=layer.padding,
+        dilation_rate=layer.dilation_rate,
         activation=layer.activation if activation is None else activation,
         use_bias=layer.use_bias,
         kernel_regularizer=regularizer(layer.kernel_regularizer),
@@ -177,6 +202,7 @@ def global_pooling(layer: Any, dtype: str) -> Any:
 
 IMAGE_TWINS: dict[str, Twin] = {
     **{kind: convolutional(convolution) for kind in CONVOLUTIONS},
+    **{kind: convolutional(transposed) for kind in TRANSPOSED},
     **{kind: convolutional(depthwise) for kind in DEPTHWISE},
     **{kind: convolutional(separable) for kind in SEPARABLE},
     **{kind: Twin(pooling) for kind in POOLINGS},

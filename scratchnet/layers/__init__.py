@@ -59,6 +59,11 @@ from scratchnet.layers.sample_normalization import (
     UnitNormalization,
 )
 from scratchnet.layers.scaling import Identity, Normalization, Rescaling
+from scratchnet.layers.transposed_convolution import (
+    Conv1DTranspose,
+    Conv2DTranspose,
+    Conv3DTranspose,
+)
 
 LAYERS: dict[str, type[Layer]] = {
     layer.kind: layer
@@ -72,8 +77,11 @@ LAYERS: dict[str, type[Layer]] = {
         BatchNormalization,
         Concatenate,
         Conv1D,
+        Conv1DTranspose,
         Conv2D,
+        Conv2DTranspose,
         Conv3D,
+        Conv3DTranspose,
         Cropping1D,
         Cropping2D,
         Cropping3D,
@@ -140,8 +148,11 @@ __all__ = [
     "BatchNormalization",
     "Concatenate",
     "Conv1D",
+    "Conv1DTranspose",
     "Conv2D",
+    "Conv2DTranspose",
     "Conv3D",
+    "Conv3DTranspose",
     "Cropping1D",
     "Cropping2D",
     "Cropping3D",

@@ -19,8 +19,11 @@ from experiments.parity.exact.formulas.windows import Reading, gather
 from experiments.parity.exact.rounding import Bounded, concatenate, matmul
 from scratchnet.layers import (
     Conv1D,
+    Conv1DTranspose,
     Conv2D,
+    Conv2DTranspose,
     Conv3D,
+    Conv3DTranspose,
     DepthwiseConv1D,
     DepthwiseConv2D,
     SeparableConv1D,
@@ -101,6 +104,35 @@ def separable(layer: SeparableConv2D, at: Place) -> Computed:
     return Computed(FORWARD[layer.activation](z), backward)
 
 
+def transposed(layer: Conv2DTranspose, at: Place) -> Computed:
+    """What a convolution over the outputs does to their gradient, done forward."""
+    [x] = at.inputs
+    kernel, bias, channels = at.weights["kernel"], at.weights.get("bias"), x.shape[-1]
+    sizes = np.array(kernel.shape[:-2])
+    reach = (sizes - 1) * layer.dilation_rate + 1
+    n, strides = np.array(x.shape[1:-1]), np.array(layer.strides)
+    positions = n * strides
+    if layer.padding == "valid":
+        positions = (n - 1) * strides + np.maximum(reach, strides)
+    over = Reading.of(
+        positions.tolist(), layer.kernel_size, layer.strides, layer.dilation_rate, layer.padding
+    )
+    turned = kernel.map(lambda values: values.swapaxes(-1, -2))
+    back = Reading(over.readers, over.read)
+    z = at.keep("pre_activation", convolve(x, turned, bias, back, 1))
+
+    def backward(a: Bounded, da: Bounded) -> Gradients:
+        dz = at.keep("pre_activation_gradient", BACKWARD[layer.activation](z, a, da))
+        rows = with_shape(gather(dz, over.read), (prod(x.shape[:-1]), -1))
+        dx = matmul(rows, with_shape(kernel, (-1, channels)))
+        weights = {"kernel": with_shape(matmul(rows.T, as_rows(x)), kernel.shape)}
+        if bias is not None:
+            weights["bias"] = as_rows(dz).sum(axis=0)
+        return Gradients((with_shape(dx, x.shape),), weights)
+
+    return Computed(FORWARD[layer.activation](z), backward)
+
+
 def _grouped(kernel: Bounded) -> Bounded:
     """Return a depthwise kernel ``(..., channels, multiplier)`` as one with a group per channel."""
     return with_shape(kernel, (*kernel.shape[:-2], 1, -1))
@@ -162,5 +194,6 @@ CONVOLUTIONS: dict[str, LayerFormula] = {
     **{layer.kind: convolution for layer in (Conv1D, Conv2D, Conv3D)},
     **{layer.kind: depthwise for layer in (DepthwiseConv1D, DepthwiseConv2D)},
     **{layer.kind: separable for layer in (SeparableConv1D, SeparableConv2D)},
+    **{layer.kind: transposed for layer in (Conv1DTranspose, Conv2DTranspose, Conv3DTranspose)},
 }
 """By the layer's kind."""
