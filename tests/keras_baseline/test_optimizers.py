@@ -84,7 +84,7 @@ def test_plain_sgd_has_no_slots(model):
 
 
 def test_a_twin_updates_from_given_gradients_and_slots(model):
-    # Nothing is cast through float32 before 0.5: it is a float32 number.
+    # Keras casts the momentum through float32, which leaves 0.5 as it is.
     rule, random = SGD(0.1, momentum=0.5), np.random.RandomState(1)
     twin, start = OptimizerTwin(rule, "float64"), get_weights(model)
     gradients = {name: random.randn(*weight.shape) for name, weight in start.items()}
