@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m experiments.backends",
         description="Compare two implementations on the trials of a plan, step by step from the "
         "same weights: Keras on two of its backends, or scratchnet and Keras on any. Other "
-        "backends that are installed are arbiters where the two part.",
+        "backends that are installed are arbiters where the two differ.",
         epilog="Exit status: 0 all is well; 1 a verdict is 'divergent'; 2 bad input; 3 a trial "
         "crashed; 130 interrupted.",
     )

@@ -53,11 +53,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     limited = options.trial_timeout is not None or options.trial_memory is not None
     if options.in_process and (limited or options.jobs > 1):
-        parser.error("--in-process: one trial at a time, and nothing could end it at a limit")
+        parser.error("--in-process runs one trial at a time and cannot stop it at a limit")
     if options.junit is not None and not options.junit.parent.is_dir():
         parser.error(f"--junit: {options.junit.parent}: no such folder")
     if options.trial_memory is not None and not MEASURABLE:
-        parser.error("--trial-memory: this system does not tell what a process holds; Linux does")
+        parser.error(
+            "--trial-memory: this system does not say how much memory a process uses; Linux does"
+        )
     return unless_interrupted(lambda: _run(options))
 
 
@@ -144,7 +146,7 @@ def _work(plan: Plan, store: Store, options: argparse.Namespace) -> int:
     for _, row in tables.trials.iterrows():
         if row["status"] == "not finite":
             epoch = row["not_finite_epoch"]
-            _say(f"{row['trial']} not finite: a loss is no number from epoch {epoch}")
+            _say(f"{row['trial']} not finite: the loss is NaN or infinite from epoch {epoch}")
     for name, failure in failures.items():
         _say(f"{name} {failure.status}: {failure.reason}")
     if not options.json:
@@ -152,7 +154,7 @@ def _work(plan: Plan, store: Store, options: argparse.Namespace) -> int:
     lost = _lost(tables)
     if lost:
         _say(
-            f"{', '.join(lost)}: ran, and what was stored of it is gone or damaged: something else "
+            f"{', '.join(lost)}: ran, but its stored result is missing or damaged: another program "
             f"changed {store.trials}; the same command runs it again"
         )
     return status
@@ -210,7 +212,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m experiments.run",
         description="Train every network of a plan in NumPy and in Keras from the same weights on "
         "the same batches, judge whether they agree, time both, and write tables, plots and a "
-        "report. What an earlier, interrupted run finished is not run again.",
+        "report. Trials that an earlier, interrupted run finished are not run again.",
         epilog="Exit status: 0 all is well; 1 a verdict is 'divergent'; 2 bad input; 3 a trial "
         "crashed; 130 interrupted.",
     )
@@ -239,7 +241,7 @@ def _parser() -> argparse.ArgumentParser:
         "--in-process",
         action="store_true",
         help="run the trials in the command's own process, one at a time, as a debugger needs it; "
-        "a trial that ends its process then ends the run",
+        "a trial that ends its process also ends the run",
     )
     parser.add_argument(
         "--set",
@@ -281,7 +283,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--retry-failed",
         action="store_true",
-        help="run the trials again that crashed or passed a limit; otherwise they stay as they are",
+        help="also run the trials again that crashed or exceeded a limit",
     )
     parser.add_argument(
         "--trial-timeout",
@@ -298,7 +300,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--wait",
         action="store_true",
-        help="wait where another start works in the same folder, instead of ending",
+        help="wait if another process works in the same folder, instead of stopping",
     )
     parser.add_argument(
         "--list",
@@ -334,7 +336,7 @@ def _run_trials(plan: Plan, store: Store, options: argparse.Namespace) -> bool:
         _put_aside([(t, found[t.key].reason) for t in pending], store)
         left = sum(one.state == "failed" for one in found.values())
         if left and not options.retry_failed:
-            _say(f"failed before, and not run again without --retry-failed: {left} trials")
+            _say(f"failed before, and run again only with --retry-failed: {left} trials")
     store.prepare(*pending)
     finished = len(distinct) - len(pending)
     with progress(len(distinct), finished) as shown:
@@ -360,7 +362,7 @@ def _put_aside(trials: Iterable[tuple[Trial, str]], store: Store) -> None:
     for trial, reason in trials:
         if reason:
             print(
-                f"{trial.name}: what is stored of it is damaged ({reason}); it is kept in "
+                f"{trial.name}: its stored result is damaged ({reason}); it is kept in "
                 f"{store.put_aside(trial)}, and the trial runs again",
                 file=sys.stderr,
             )

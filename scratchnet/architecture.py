@@ -176,7 +176,7 @@ class Architecture:
                 if layer.takes_tokens and set(sources) != {INPUT}:
                     raise ArchitectureError(
                         f"inputs: {list(sources)}; {layer.kind} takes whole numbers, so it can "
-                        f"read the network's input alone: {INPUT!r}"
+                        f"only read the network's input, {INPUT!r}"
                     )
                 shapes[layer.name] = layer.output_shape(*(shapes[source] for source in sources))
                 layer.weights(*(shapes[source] for source in sources))
@@ -366,7 +366,7 @@ def _named(layers: object) -> tuple[Layer, ...]:
         named.append(replace(fresh, name=name, inputs=tuple(layer.inputs)))
         if named[-1].name in [other.name for other in named[:-1]]:
             raise ArchitectureError(
-                f"layers[{index}]: name = {named[-1].name!r} is taken; expected a name of its own"
+                f"layers[{index}]: name = {named[-1].name!r} is taken; expected another name"
             )
     return tuple(named)
 

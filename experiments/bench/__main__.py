@@ -73,7 +73,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--peers",
         metavar="NAME,...",
-        help=f"whom to time beside scratchnet; 'all' (default: {','.join(DEFAULT_PEERS)})",
+        help=f"which peers to time beside scratchnet; 'all' (default: {','.join(DEFAULT_PEERS)})",
     )
     parser.add_argument("--json", metavar="FILE", help="write everything measured to FILE")
     parser.add_argument(
@@ -94,7 +94,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="SECONDS",
         type=float,
         default=600.0,
-        help="begin nothing after this time (%(default)s)",
+        help="start nothing new after this time (%(default)s)",
     )
     parser.add_argument("--seed", type=seed, default=0, help="of the order of processes")
     parser.add_argument(
@@ -152,7 +152,7 @@ def _run(options: argparse.Namespace) -> int:
     from experiments.bench.tables import progress, show, write
 
     for name, missing in skipped.items():
-        print(f"{name} is skipped: {missing} is not here", file=sys.stderr)
+        print(f"{name} is skipped: {missing} is not installed", file=sys.stderr)
     if options.map or options.scaling:
         return _run_studies(options, out, threads[-1])
 

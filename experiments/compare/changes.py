@@ -248,12 +248,12 @@ def _parity(old: _Found, new: _Found) -> Change:
     elif after in _WRONG and before not in _WRONG:
         kind = WORSE
         sentence = {
-            "divergent": f"parts from Keras now, which it did not before: {new.first}"
+            "divergent": f"differs from Keras now, and did not before: {new.first}"
             if before in VERDICTS
-            else f"parts from Keras now, and was not judged before: {new.first}",
+            else f"differs from Keras now, and was not judged before: {new.first}",
             "crashed": "crashes now",
-            "timed out": "does not end in time now",
-            "out of memory": "needs too much memory now",
+            "timed out": "exceeds its time limit now",
+            "out of memory": "exceeds its memory limit now",
         }.get(after, "cannot be read now")
     elif before in _WRONG and after not in _WRONG:
         kind, sentence = BETTER, f"is {after} now; it was {before}"
@@ -281,7 +281,9 @@ def _accuracy(old: _Found, new: _Found, trial: Trial, *, same_settings: bool) ->
     chaos = "chaos" in (old.verdict, new.verdict)
     if (chaos or not same_settings or b > a) and _by_chance(a, b, trial):
         kind = OTHER
-        why = ", as chance may have it" + (" where rounding grows to chaos" if chaos else "")
+        why = ", a difference that chance could explain" + (
+            ", as rounding grows to chaos" if chaos else ""
+        )
     else:
         kind, why = (WORSE if b < a else BETTER), ""
     direction = "lower" if b < a else "higher"
@@ -333,8 +335,8 @@ def _time(old: _Found, new: _Found, ratios: Ratios | None) -> Change:
     if any(_is_equal(comparison) for comparison in all_):
         return change
     took = (
-        f"an epoch takes scratchnet {shown.ratio:.2f} times as long as before, 95 % from "
-        f"{shown.low:.2f} to {shown.high:.2f}"
+        f"an epoch of scratchnet takes {shown.ratio:.2f} times as long as before (95 % interval "
+        f"{shown.low:.2f} to {shown.high:.2f})"
     )
     verdicts = {comparison.verdict for comparison in all_}
     if verdicts == {"slower"}:
@@ -342,7 +344,7 @@ def _time(old: _Found, new: _Found, ratios: Ratios | None) -> Change:
     if verdicts == {"faster"}:
         return replace(change, kind=BETTER, sentence=took)
     if not math.isfinite(shown.low):
-        took = f"an epoch took {shown.ratio:.2f} times as long, in too few repeats"
+        took = f"an epoch took {shown.ratio:.2f} times as long, but the repeats are too few"
     return replace(
         change, kind=UNKNOWN, sentence=f"it is not known whether its time changed: {took}"
     )

@@ -91,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m experiments.fuzz",
         description="Draw random networks, losses, optimizers, batch sizes, dtypes and inputs, and "
         "compare scratchnet with Keras on each, step by step. A case that fails is made as small "
-        "as it goes and saved as a plan, which python -m experiments.run repeats.",
+        "as possible and saved as a plan, which python -m experiments.run repeats.",
         epilog="Exit status: 0 all is well; 1 a verdict is 'divergent'; 2 bad input; 3 a case "
         "crashed; 130 interrupted.",
     )

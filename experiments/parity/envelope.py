@@ -175,8 +175,8 @@ def judge_free(
         elif len(beyond):
             verdict = "divergent"
         remark = {
-            "chaos": "as far apart as runs that differ by one unit in the last place",
-            "divergent": f"from epoch {epoch} on, further apart than one-ulp perturbations carry",
+            "chaos": "no further apart than runs that start one unit in the last place apart",
+            "divergent": f"from epoch {epoch} on, further apart than one-ulp perturbations explain",
         }.get(verdict, "")
         with np.errstate(all="ignore"):
             ulps = np.nan_to_num(gap / np.spacing(np.abs(a).astype(first_loss.precision.dtype)))

@@ -157,9 +157,9 @@ def judge_tensor(
     expected_ratio = float(np.max(_ratio(worst, reference.expected), initial=0.0))
     remark = ""
     if verdict == "rounding" and expected_ratio > 1:
-        remark = "more than the probabilistic bound lets expect"
+        remark = "above the probabilistic bound"
     if verdict == "undecidable":
-        remark = "a pre-activation lies within its bound of a kink: the sides may branch apart"
+        remark = "a pre-activation is so close to a kink that the sides may take different branches"
     row = ParityRow(
         mode=mode,
         step=step,
@@ -272,7 +272,7 @@ def _require_every_tensor(
     for name in every:
         if lacking := [side for side, tensors in has.items() if name not in tensors]:
             raise ValueError(
-                f"{name}: {' and '.join(lacking)} cannot tell it; expected every tensor of the "
+                f"{name}: {' and '.join(lacking)} did not give it; expected every tensor of the "
                 "step on both sides and in the reference"
             )
 

@@ -291,7 +291,7 @@ def _made(specification: DatasetSpecification) -> Samples:
         # What is known to go wrong was told before; this is the generator's own sentence.
         reason = " ".join(str(error).split())
         raise DatasetError(
-            f"{specification}: these parameters do not go together ({reason}); expected others"
+            f"{specification}: these parameters cannot be combined ({reason}); change one of them"
         ) from None
     return replace(samples, x=np.asarray(samples.x, np.float64), y=np.asarray(samples.y, np.int64))
 

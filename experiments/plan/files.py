@@ -190,7 +190,7 @@ def _read_csv(content: bytes, separator: str) -> tuple[pd.DataFrame, list[int]]:
     except (ValueError, OverflowError) as error:
         raise DatasetError(f"not CSV ({error})") from None
     if len(frame) != len(lines):
-        raise DatasetError("blank lines within; expected a line for each sample")
+        raise DatasetError("blank lines between the rows; expected a line for each sample")
     frame.columns = pd.Index(header)
     return frame, lines
 
@@ -200,7 +200,7 @@ def _check_header(names: list[str]) -> None:
         if not name.strip():
             raise DatasetError(f"line 1: column {position + 1} has no name; expected one")
         if name in names[:position]:
-            raise DatasetError(f"line 1: column {name!r} is there twice; expected unique names")
+            raise DatasetError(f"line 1: column {name!r} appears twice; expected unique names")
 
 
 def _read_parquet(content: bytes) -> tuple[pd.DataFrame, list[int]]:

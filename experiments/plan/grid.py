@@ -92,8 +92,8 @@ def expand(settings: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for index, was_used in enumerate(used):
         if not was_used:
             raise PlanError(
-                f"exclude[{index}] = {shown(exclude[index])} fits no trial; expected values that "
-                "occur together"
+                f"exclude[{index}] = {shown(exclude[index])} matches no trial; expected values "
+                "that occur together"
             )
     for entry in _entries(settings, "include"):
         yield from _included(base, axes, entry)

@@ -53,7 +53,7 @@ class Plan:
         ]
         numbers = Counter(trial.name for trial in self.trials)
         mistakes += [
-            f"trials: the name {name!r} is taken twice; expected unique names"
+            f"trials: the name {name!r} is used twice; expected unique names"
             for name, number in numbers.items()
             if number > 1
         ]

@@ -130,7 +130,7 @@ class Trial:
             if isinstance(value, int | float) and abs(value) > largest:
                 yield (
                     f"optimizer: {setting} = {shown(value)}; expected at most {largest:.3g}, as "
-                    f"{self.dtype} holds no more"
+                    f"{self.dtype} can hold no more"
                 )
 
     @property

@@ -21,9 +21,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m experiments.report",
-        description="Write report.html and plots/ for a run that experiments.run left, also for "
-        "one that failed in places, was interrupted or is still going on: the page says what is "
-        "missing, and why.",
+        description="Write report.html and plots/ for a run of experiments.run. The run may have "
+        "failed in part, been interrupted, or be running still: the page says what is missing, "
+        "and why.",
         epilog="Exit status: 0 the page is written, whatever it says; 2 bad input; 130 "
         "interrupted.",
     )
@@ -39,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
         "--plots",
         choices=("some", "all", "none"),
         default="some",
-        help="which trials have pictures of their own in plots/: all, none, or (default) all of a "
+        help="which trials get plots of their own in plots/: all, none, or (default) all of a "
         "run of up to 60 trials and the first 4 of a larger one",
     )
     return parser

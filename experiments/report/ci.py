@@ -21,7 +21,7 @@ def as_json(run: str, tables: Tables, failures: Mapping[str, Failure], status: i
     """Return a run as JSON: its name, the exit status, and a table per trial.
 
     The trials have the columns of ``trials.csv``, null where a cell is empty, ``reason`` where a
-    trial failed, and ``divergences``: where it parts from Keras.
+    trial failed, and ``divergences``: where it differs from Keras.
     """
     return json.dumps(
         {"run": run, "exit_status": status, "trials": _rows(tables, failures)},

@@ -16,10 +16,10 @@ from experiments.trials.turns import IMPLEMENTATIONS
 
 VERDICT_WORDS = {
     "identical": "the same to the last bit",
-    "rounding": "apart by no more than rounding",
-    "chaos": "apart by no more than rounding grows to in training",
+    "rounding": "different only by rounding",
+    "chaos": "different only by rounding, which grows in training",
     "undecidable": "at a kink, where rounding decides which branch is right",
-    "divergent": "apart by more than rounding can explain",
+    "divergent": "different by more than rounding can explain",
 }
 
 
@@ -72,7 +72,7 @@ def missing_sentence(summaries: Sequence[Summary]) -> str:
     parts = [f"{count} {said.get(status, status)}" for status, count in counts.items()]
     return (
         f"{counts.total()} of {len(summaries)} trials have no result ({', '.join(parts)}); "
-        "each says why in its part."
+        "the section of each says why."
     )
 
 
@@ -90,12 +90,13 @@ def _right(finished: Sequence[Summary]) -> Answer:
         "step by step)."
     )
     if wrong:
-        sentence += f" {wrong[0].name} parts from Keras{_where(wrong[0].first_divergence)}."
+        sentence += f" {wrong[0].name} differs from Keras{_where(wrong[0].first_divergence)}."
         return Answer(question, "No", sentence, False)
     kinks = sum(summary.lockstep == "undecidable" for summary in judged)
     if kinks:
         sentence += (
-            f" In {kinks} a value lies so near a kink that rounding decides which branch is taken."
+            f" In {kinks} a value is so close to a kink that rounding decides which branch is "
+            "taken."
         )
     return Answer(question, "Yes", sentence, True)
 
@@ -120,16 +121,16 @@ def _learns(finished: Sequence[Summary]) -> Answer:
         f"The loss curves of {len(judged) - len(apart)} of {counted(len(judged), 'trial')} agree "
         f"over {span} {unit}"
     )
-    sentence += f", in {chaos} of them as far as rounding grows." if chaos else "."
+    sentence += f", in {chaos} of them within what rounding can grow to." if chaos else "."
     ended = [summary for summary in judged if summary.last_number is not None]
     if ended:
         sentence += (
-            f" In {_names(ended)} the loss is no number (nan or infinite) before the training "
-            "ends: there is nothing to compare from then on."
+            f" In {_names(ended)} the loss becomes NaN or infinite before the training "
+            "ends; nothing is compared after that."
         )
     sentence += _accuracies(judged)
     if apart:
-        sentence += f" The curves of {_names(apart)} part further than rounding carries them."
+        sentence += f" The curves of {_names(apart)} differ by more than rounding can explain."
         return Answer(question, "No", sentence, False)
     return Answer(question, "Yes", sentence, True)
 
@@ -196,15 +197,15 @@ def trial_sentences(summary: Summary) -> list[tuple[str, str]]:
             said += f" {noticeable(summary.least_certain)}"
         sentences.append((summary.lockstep, said))
     if summary.free:
-        said = f"Trained apart for {counted(summary.epochs, 'epoch')}, the two losses are "
+        said = f"Trained separately for {counted(summary.epochs, 'epoch')}, the two losses are "
         said += VERDICT_WORDS[summary.free]
         if summary.curve_gap > 0:
             said += f", at most {quantity(summary.curve_gap)}"
         said += "."
         if summary.last_number is not None:
             said += (
-                f" From epoch {summary.last_number + 1:,} on the loss is no number (nan or "
-                "infinite), and says nothing."
+                f" From epoch {summary.last_number + 1:,} on the loss is NaN or infinite, and "
+                "nothing is compared."
             )
         if summary.test_accuracy is not None:
             ours, twin = (summary.test_accuracy[side] for side in IMPLEMENTATIONS)
@@ -216,8 +217,8 @@ def trial_sentences(summary: Summary) -> list[tuple[str, str]]:
         sentences.append(
             (
                 "faster" if ratio >= 1 else "slower",
-                f"An epoch takes scratchnet {duration(summary.seconds['scratchnet'])} and "
-                f"keras.Model.fit {duration(summary.seconds['keras'])} at the median: {much}"
+                f"An epoch takes {duration(summary.seconds['scratchnet'])} in scratchnet and "
+                f"{duration(summary.seconds['keras'])} in keras.Model.fit (medians): {much}"
                 f"{interval(summary.speed)}.",
             )
         )
@@ -227,8 +228,8 @@ def trial_sentences(summary: Summary) -> list[tuple[str, str]]:
 def noticeable(row: ParityRow) -> str:
     """Say how small a mistake would have been noticed in the least certain gradient."""
     return (
-        f"Operation by operation, any gradient off by {quantity(100 * row.floor)} % as a whole "
-        f"would have been noticed; the least certain is {place(row)}."
+        f"Operation by operation, an error of {quantity(100 * row.floor)} % in a whole "
+        f"gradient would have been noticed; the least certain is {place(row)}."
     )
 
 
@@ -246,12 +247,12 @@ def accuracies_sentence(found: Accuracies) -> str:
     if not differing:
         return f"{sentence} They are right and wrong on the same samples."
     verdict = (
-        "one side is better than chance explains"
+        "one side is better than chance could explain"
         if found.mcnemar < 0.05
-        else "that does not tell the sides apart"
+        else "a difference that chance could explain"
     )
     return (
-        f"{sentence} On {counted(differing, 'sample')} one side alone is right "
+        f"{sentence} On {counted(differing, 'sample')} only one side is right "
         f"({found.only_scratchnet:,} and {found.only_keras:,}): {verdict} "
         f"(McNemar's exact test, p = {found.mcnemar:.2g})."
     )

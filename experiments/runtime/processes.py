@@ -303,13 +303,13 @@ class WorkerPool:
 def ended(status: int) -> str:
     """Say how a process ended, by its exit status or, negative, the signal that ended it."""
     if status >= 0:
-        return f"its process ended itself, with status {status}"
+        return f"its process exited with status {status}"
     try:
         name = signal.Signals(-status).name
     except ValueError:
         name = f"signal {-status}"
     if name == "SIGKILL":
-        return "its process was killed (SIGKILL): by somebody, or by the system, short of memory"
+        return "its process was killed (SIGKILL): by a user, or by the system when memory ran out"
     return f"its process was ended by {name}"
 
 
@@ -318,7 +318,9 @@ def _cancel(future: Future[Any], failure: Exception | None) -> None:
         future.set_exception(failure)
     # One that is running cannot be cancelled otherwise.
     elif not future.cancel() and not future.done():
-        future.set_exception(WorkerLostError("its process was ended, as no result was wanted"))
+        future.set_exception(
+            WorkerLostError("its process was stopped, as its result was no longer needed")
+        )
 
 
 @contextmanager

@@ -91,7 +91,7 @@ def _checked(trial: Trial, outcome: Outcome) -> Outcome:
         return Failure("crashed", f"what a Dask worker sent is damaged: {error}")
     return Failure(
         "crashed",
-        "a Dask worker computes by other code or libraries than this machine "
+        "a Dask worker has other code or libraries than this machine "
         f"({', '.join(f'{name} {value}' for name, value in origin().items())}); install the same",
     )
 
@@ -128,8 +128,8 @@ def _client(address: str, jobs: int) -> Iterator[Any]:
         client = Client(address, timeout="20s")
     except (OSError, ValueError, TypeError) as error:
         raise ClusterError(
-            f"--scheduler {address}: cannot be reached ({_line(error)}); expected that of a Dask "
-            "scheduler that runs"
+            f"--scheduler {address}: cannot be reached ({_line(error)}); expected the address "
+            "of a running Dask scheduler"
         ) from None
     with client:
         yield client
@@ -173,8 +173,8 @@ def _check_remote(address: str, *, plain_tcp: bool) -> None:
         )
     if parts.scheme == "tcp" and not _is_loopback(host) and not plain_tcp:
         raise ClusterError(
-            f"--scheduler {address}: is another machine, over plain tcp, where whoever listens can "
-            "read and send code; use tls://, or accept it with --plain-tcp"
+            f"--scheduler {address}: is another machine, over plain tcp, where anyone on the network "
+            "can read and send code; use tls://, or accept it with --plain-tcp"
         )
 
 

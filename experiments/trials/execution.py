@@ -205,6 +205,6 @@ def attempt(
 
 def _failure(error: BaseException) -> Failure:
     words = str(error).strip().splitlines()
-    reason = f"{type(error).__name__}: {words[0] if words else 'without a word'}"
+    reason = f"{type(error).__name__}: {words[0] if words else 'no message'}"
     status = "out of memory" if isinstance(error, MemoryError) else "crashed"
     return Failure(status, reason, "".join(traceback.format_exception(error)))

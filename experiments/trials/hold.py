@@ -59,11 +59,11 @@ def held(own_files: OwnFiles, *, wait: bool, say: Callable[[str], None]) -> Iter
             holder = _holder(path)
             if not wait:
                 raise HeldError(
-                    f"{own_files.folder}: another start works there, {holder}; wait for its end "
+                    f"{own_files.folder}: another process works there, {holder}; wait for it "
                     "with --wait, or choose another folder with --out"
                 )
             if not told:
-                say(f"{own_files.folder}: waits for another start to end, {holder}")
+                say(f"{own_files.folder}: waits for another process to finish, {holder}")
                 told = True
             time.sleep(_LOOK)
         file.truncate(0)
@@ -91,4 +91,4 @@ def _holder(path: Path) -> str:
         return f"process {table['process']} on {table['machine']} since {table['since']}"
     except (OSError, ValueError, KeyError, TypeError):
         # It writes so just now.
-        return "begun just now"
+        return "started just now"

@@ -213,7 +213,7 @@ class OwnFiles:
 
 def _in_the_way(path: Path) -> FolderError:
     return FolderError(
-        f"{path}: is in the way, and no run made it; move it, or choose another folder with --out"
+        f"{path}: already exists, and no run made it; move it, or choose another folder with --out"
     )
 
 
@@ -273,8 +273,8 @@ def _read_marker(folder: Path) -> list[str]:
         raise FolderError(f"{path}: cannot be read as the list of a run's own files") from None
     if not text.startswith(FIRST_LINE):
         raise FolderError(
-            f"{path}: does not begin with {FIRST_LINE.strip()!r}; it is damaged, or by another "
-            "version of experiments.run: choose another folder with --out"
+            f"{path}: does not begin with {FIRST_LINE.strip()!r}; it is damaged, or another "
+            "version of experiments.run wrote it: choose another folder with --out"
         )
     lines = text.removeprefix(FIRST_LINE).split("\n")
     # The last is empty, or was cut off while it was written.

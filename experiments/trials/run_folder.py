@@ -159,7 +159,7 @@ class StoredResults(Results):
         return Store(self.folder)
 
 
-_NOT_RUN = ("not run", "the run has not come to it yet, or was interrupted before")
+_NOT_RUN = ("not run", "the run has not reached it yet, or was interrupted before it")
 
 
 def _why(store: Store, trial: Trial) -> Missing | None:
@@ -180,7 +180,9 @@ def _why_not_here(status: str | None, absent: Sequence[str]) -> Missing:
     if status is None:
         return Missing(*_NOT_RUN)
     if status in FINISHED:
-        return Missing("not here", f"it finished; of its results {', '.join(absent)} are missing")
+        return Missing(
+            "not here", f"it finished, but some of its results are missing: {', '.join(absent)}"
+        )
     return Missing(status, "only the tables of this run are here")
 
 
@@ -307,7 +309,7 @@ def read_table(path: Path, columns: Sequence[str]) -> Any:
                 table[column] = pd.to_numeric(table[column])
             except (ValueError, TypeError, OverflowError):
                 raise RunError(
-                    f"{path}: column {column!r} holds other than numbers; expected what "
+                    f"{path}: column {column!r} has values that are not numbers; expected what "
                     "experiments.run writes"
                 ) from None
     _check_values(path, table)

@@ -183,7 +183,7 @@ class Store:
         except (DamagedError, LaterFormatError) as error:
             raise StoreError(
                 f"{self.path(trial)}: cannot be read as a result ({error}); experiments.run, "
-                "started again, puts it aside and runs this trial anew"
+                "started again, keeps it aside and repeats this trial"
             ) from None
 
     def save_failure(self, trial: Trial, failure: Failure) -> None:

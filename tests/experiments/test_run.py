@@ -210,7 +210,7 @@ def test_a_loss_that_is_no_number_is_a_status_with_its_epoch(
     assert table["status"].tolist() == ["not finite", "finished", "finished"]
     assert table["not_finite_epoch"].tolist()[0] == 4
     assert table["not_finite_epoch"].isna().tolist() == [False, True, True]
-    assert "moons not finite: a loss is no number from epoch 4" in capsys.readouterr().err
+    assert "moons not finite: the loss is NaN or infinite from epoch 4" in capsys.readouterr().err
 
 
 def test_two_starts_in_one_folder_do_not_meet(small_plan, tmp_path, capsys):
@@ -218,7 +218,7 @@ def test_two_starts_in_one_folder_do_not_meet(small_plan, tmp_path, capsys):
         assert run.main([str(small_plan), "--out", str(tmp_path)]) == 2
     said = capsys.readouterr().err
     assert len(said.splitlines()) == 1
-    assert f"another start works there, process {os.getpid()} on" in said
+    assert f"another process works there, process {os.getpid()} on" in said
     assert not (tmp_path / "plan.toml").exists()
 
 
@@ -240,8 +240,8 @@ def test_damaged_results_are_named_put_aside_and_run_again_alone(
     assert run.main(arguments) == 0
     assert started == ["moons", "blobs", "table", "moons", "blobs"]
     said = capsys.readouterr().err
-    assert "moons: what is stored of it is damaged (it is the result of another trial)" in said
-    assert "blobs: what is stored of it is damaged (arrays.npz is not what was stored" in said
+    assert "moons: its stored result is damaged (it is the result of another trial)" in said
+    assert "blobs: its stored result is damaged (arrays.npz is not what was stored" in said
     assert len(list((tmp_path / "damaged").glob("*-1/arrays.npz"))) == 2
 
 

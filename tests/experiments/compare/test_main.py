@@ -87,10 +87,10 @@ def test_a_run_is_no_worse_than_itself(outcome, tmp_path):
 @pytest.mark.parametrize(
     ("before", "after", "words"),
     [
-        ({}, {"verdicts": "divergent"}, "a: parts from Keras now, which it did not before: step 2"),
+        ({}, {"verdicts": "divergent"}, "a: differs from Keras now, and did not before: step 2"),
         ({}, {"status": "crashed"}, "a: crashes now"),
         ({}, {"accuracy": 0.875}, "a: its test accuracy is 2.5 percentage points lower"),
-        ({}, {"factor": 2.0}, "a: an epoch takes scratchnet 2.00 times as long as before"),
+        ({}, {"factor": 2.0}, "a: an epoch of scratchnet takes 2.00 times as long as before"),
         (
             {"verdicts": "chaos"},
             {"verdicts": "chaos", "accuracy": 0.5},
@@ -179,7 +179,7 @@ def test_two_runs_without_results_are_not_the_same(outcome, tmp_path):
 def test_a_trial_that_was_not_run_before_and_diverges_now_is_worse(outcome):
     status, out, _ = outcome({"status": "not run"}, verdicts="divergent")
     assert status == 1
-    assert "a: parts from Keras now, and was not judged before: step 2" in out
+    assert "a: differs from Keras now, and was not judged before: step 2" in out
 
 
 def test_improvements_and_other_settings_are_told(outcome):
@@ -193,7 +193,7 @@ def test_improvements_and_other_settings_are_told(outcome):
 def test_one_of_forty_samples_is_no_merit(outcome):
     status, out, _ = outcome({"accuracy": 0.875})
     assert status == 0
-    assert "2.5 percentage points higher, as chance may have it" in out
+    assert "2.5 percentage points higher, a difference that chance could explain" in out
     assert "better" not in out
 
 
@@ -216,7 +216,7 @@ def test_one_divergent_row_is_enough(tmp_path, capsys):
     parity.loc[1, "verdict"] = "divergent"
     parity.to_csv(new / "parity.csv", index=False)
     assert compare.main([str(old), str(new)]) == 1
-    assert "b: parts from Keras now" in capsys.readouterr().out
+    assert "b: differs from Keras now" in capsys.readouterr().out
 
 
 def test_a_stored_run_needs_no_tables(tmp_path, moons_result, capsys):

@@ -165,7 +165,7 @@ LONG = PEOPLE.replace("height", "hei\nght").replace("hei\nght", '"hei\nght"')
         (PEOPLE.replace("1.7,red", "inf,red"), {}, "line 4, column 'height' = inf; expected"),
         (PEOPLE.replace("1.7,red", "1.7,x,red"), {}, "line 4: 5 values; expected 4, as the first"),
         (PEOPLE.replace("1.7,red,", "1.7,"), {}, "line 4: 3 values; expected 4"),
-        (PEOPLE.replace("colour", "height"), {}, "line 1: column 'height' is there twice"),
+        (PEOPLE.replace("colour", "height"), {}, "line 1: column 'height' appears twice"),
         (PEOPLE.replace("colour", ""), {}, "line 1: column 2 has no name"),
         (PEOPLE.replace("red", '"re'), {}, "not CSV"),
         (PEOPLE.replace("red", "réd").encode("latin-1"), {}, "line 2: not UTF-8"),

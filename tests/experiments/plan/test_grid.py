@@ -67,7 +67,7 @@ def test_exclude_looks_into_tables_and_takes_a_bare_name():
 
 def test_true_is_not_one():
     settings = {**BASE, "seed": [1, 2], "exclude": [{"seed": True}]}
-    with pytest.raises(PlanError, match="fits no trial"):
+    with pytest.raises(PlanError, match="matches no trial"):
         list(expand(settings))
 
 
@@ -100,7 +100,7 @@ def test_include_may_give_a_name():
         ({"grid": {"dtype.x": [1]}}, "dtype = 'float32'; expected a table to set x in"),
         ({"include": {"seed": 1}}, "expected a list of tables"),
         ({"exclude": [{}]}, "none of them empty"),
-        ({"exclude": [{"seed": 1}]}, r"exclude\[0\] = {'seed': 1} fits no trial"),
+        ({"exclude": [{"seed": 1}]}, r"exclude\[0\] = {'seed': 1} matches no trial"),
         ({"seed": list(range(400)), "epochs": list(range(400))}, "more than 100,000 trials"),
     ],
 )

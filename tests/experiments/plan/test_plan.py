@@ -150,7 +150,7 @@ MISTAKES = [
     (
         "epochs = 5\noptimizer = { name = 'sgd', learning_rate = 1e39 }",
         "optimizer: learning_rate = 1e+39",
-        "float32 holds no more",
+        "float32 can hold no more",
     ),
     ("epochs = 5\n'\\u001b[31m' = 1".replace("'", '"'), r"'\x1b[31m'", "unknown key"),
     ("epochs = 1979-05-27", "epochs = datetime.date(1979, 5, 27)", "an integer"),
@@ -226,7 +226,7 @@ def test_all_mistakes_are_told_at_once_each_in_its_place(write):
 
 
 def test_two_trials_may_not_share_a_name(write):
-    with pytest.raises(PlanError, match="'moons-float32' is taken twice"):
+    with pytest.raises(PlanError, match="'moons-float32' is used twice"):
         load_plan(
             write(
                 PLAN.replace('name = "blobs"\ndataset', 'name = "moons"\ndataset').replace(

@@ -44,7 +44,7 @@ def test_the_first_screen_answers_in_order(page):
     assert "No" in heads[0]
     first = page.locator(".answer").first.inner_text()
     assert "In 4 of 5 trials" in first
-    assert "wrong parts from Keras at step 3, dense_1/kernel_gradient" in first
+    assert "wrong differs from Keras at step 3, dense_1/kernel_gradient" in first
 
 
 def test_every_chart_is_told_in_words(page):

@@ -32,20 +32,22 @@ def test_a_divergence_is_named_with_its_place_and_diagnosis(summaries):
     right = sentences.answers(summaries)[0]
     assert (right.short, right.well) == ("No", False)
     assert "In 4 of 5 trials" in right.sentence
-    assert "wrong parts from Keras at step 3, dense_1/kernel_gradient: it is not" in right.sentence
+    assert (
+        "wrong differs from Keras at step 3, dense_1/kernel_gradient: it is not" in right.sentence
+    )
 
 
 def test_curves_that_part_are_named(good):
     apart = replace(good[0], free="divergent", name="first")
     learns = sentences.answers([apart, *good[1:]])[1]
     assert (learns.short, learns.well) == ("No", False)
-    assert "The curves of first part further than rounding carries them." in learns.sentence
+    assert "The curves of first differ by more than rounding can explain." in learns.sentence
 
 
 def test_chaos_is_counted_but_is_no_fault(good):
     learns = sentences.answers([replace(good[0], free="chaos"), *good[1:]])[1]
     assert learns.well
-    assert "in 1 of them as far as rounding grows" in learns.sentence
+    assert "in 1 of them within what rounding can grow to" in learns.sentence
 
 
 def test_one_slower_trial_is_counted(good):
@@ -73,8 +75,9 @@ def test_the_smallest_mistake_that_would_show_is_told(good):
     (row,) = {summary.least_certain for summary in good[:1]}
     assert row.floor == 1e-7
     said = sentences.trial_sentences(good[0])[0][1]
-    assert "off by 1e\N{MINUS SIGN}5 % as a whole would have been noticed" in said.replace(
-        "1.0e", "1e"
+    assert (
+        "an error of 1e\N{MINUS SIGN}5 % in a whole gradient would have been noticed"
+        in said.replace("1.0e", "1e")
     )
     assert said.endswith(f"the least certain is {sentences.place(row)}.")
 
@@ -93,6 +96,6 @@ def test_accuracies_are_told_with_what_they_can_tell():
     twin = np.where(np.arange(100).reshape(-1, 1) < 10, 0.0, 1.0)
     said = sentences.accuracies_sentence(compare_accuracies(targets, ours, twin))
     assert "Keras gets 90 right (95 % interval 0.826 to 0.945)" in said
-    assert "one side is better than chance explains" in said
+    assert "one side is better than chance could explain" in said
     same = sentences.accuracies_sentence(compare_accuracies(targets, ours, ours))
     assert same.endswith("right and wrong on the same samples.")

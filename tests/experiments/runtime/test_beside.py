@@ -25,7 +25,7 @@ def test_a_failure_is_told_with_its_traceback():
 def test_a_process_that_dies_is_noticed():
     with (
         beside([partial(os._exit, 3)]) as results,
-        pytest.raises(WorkFailedError, match="ended itself, with status 3, before it had a result"),
+        pytest.raises(WorkFailedError, match="exited with status 3, before it had a result"),
     ):
         results()
 

@@ -124,7 +124,7 @@ def test_098_of_a_hundred_samples_says_little():
 
 
 def test_mcnemar_sums_the_tails_of_the_binomial_distribution():
-    # Of 12 samples that one side alone gets right, 2 or fewer, or 10 or more, at 1/2 each.
+    # Of 12 samples that only one side gets right, 2 or fewer, or 10 or more, at 1/2 each.
     assert mcnemar(10, 2) == mcnemar(2, 10) == pytest.approx(2 * (1 + 12 + 66) / 2**12)
     assert mcnemar(1, 0) == 1.0
     assert mcnemar(0, 30) == pytest.approx(2 / 2**30)

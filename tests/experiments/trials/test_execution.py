@@ -75,7 +75,7 @@ def test_an_interrupt_goes_through(small_trials, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("error", "status", "reason"),
     [
-        (MemoryError(), "out of memory", "MemoryError: without a word"),
+        (MemoryError(), "out of memory", "MemoryError: no message"),
         (SystemExit(0), "crashed", "SystemExit: 0"),
         (RecursionError("too deep"), "crashed", "RecursionError: too deep"),
     ],
@@ -137,10 +137,10 @@ def behaviour(made_results, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "jobs", "words"),
     [
-        ("killed", 1, "its process was killed (SIGKILL): by somebody, or by the system"),
-        ("killed", 2, "its process was killed (SIGKILL): by somebody, or by the system"),
-        ("left", 1, "its process ended itself, with status 0"),
-        ("left", 2, "its process ended itself, with status 0"),
+        ("killed", 1, "its process was killed (SIGKILL): by a user, or by the system"),
+        ("killed", 2, "its process was killed (SIGKILL): by a user, or by the system"),
+        ("left", 1, "its process exited with status 0"),
+        ("left", 2, "its process exited with status 0"),
     ],
 )
 def test_a_lost_worker_costs_its_own_trial_one_retry(name, jobs, words, behaviour, tmp_path):

@@ -89,7 +89,7 @@ def test_a_file_in_the_way_is_named_before_anything_is_written(small_plan, tmp_p
     (folder / "trials.csv").write_text("precious")
     before = content(folder)
     assert run.main([str(small_plan), "--out", str(folder)]) == 2
-    assert f"{folder / 'trials.csv'}: is in the way" in capsys.readouterr().err
+    assert f"{folder / 'trials.csv'}: already exists" in capsys.readouterr().err
     assert content(folder) == before
 
 
@@ -134,7 +134,7 @@ def test_a_run_of_before_there_were_markers_is_adopted(old_run):
 def test_of_an_adopted_folder_too_only_what_a_run_made_is_its_own(old_run):
     (old_run / "plots" / "thesis.png").write_text("precious")
     (old_run / "trials.csv").write_text("name;grade\n")
-    with pytest.raises(FolderError, match=r"trials\.csv: is in the way"):
+    with pytest.raises(FolderError, match=r"trials\.csv: already exists"):
         OwnFiles.open(old_run, "trials.csv")
     own = OwnFiles.open(old_run, "report.html")
     assert not {"plots/thesis.png", "trials.csv"} & set(own.under(""))

@@ -102,7 +102,7 @@ def test_tables_that_hold_nonsense_are_refused(published):
     path = published / "trials.csv"
     table = pd.read_csv(path).astype({"parameters": str}).assign(parameters="many")
     table.to_csv(path, index=False)
-    with pytest.raises(RunError, match="column 'parameters' holds other than numbers"):
+    with pytest.raises(RunError, match="column 'parameters' has values that are not numbers"):
         StoredRun.load(published)
 
 
