@@ -173,8 +173,8 @@ def _check_remote(address: str, *, plain_tcp: bool) -> None:
         )
     if parts.scheme == "tcp" and not _is_loopback(host) and not plain_tcp:
         raise ClusterError(
-            f"--scheduler {address}: is another machine, over plain tcp, where anyone on the network "
-            "can read and send code; use tls://, or accept it with --plain-tcp"
+            f"--scheduler {address}: is another machine, over plain tcp, where anyone on the "
+            "network can read and send code; use tls://, or accept it with --plain-tcp"
         )
 
 
