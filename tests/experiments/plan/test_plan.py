@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from experiments.plan.plan import PlanError, Trial, load_plan
+from scratchnet.activations import ACTIVATIONS
 
 PLAN = """
 name = "small"
@@ -219,7 +220,7 @@ def test_all_mistakes_are_told_at_once_each_in_its_place(write):
         "trials[0] (moons): dataset: n_samples = True; expected an integer >= 1",
         "trials[1] (blobs): optimizer: learning_rate = nan; expected a finite number",
         "trials[1] (blobs): architecture: layers[0]: activation = 'rleu'; expected one of "
-        "linear, relu, sigmoid, tanh, softmax (did you mean 'relu'?)",
+        f"{', '.join(ACTIVATIONS)} (did you mean 'relu'?)",
         "trials[1] (blobs): architecture: layers[1]: units = 0; expected a positive integer",
         "trials[1] (blobs): reference: numpy_test_accuracy = 1.1; expected a number from 0 to 1",
     ]
