@@ -189,7 +189,7 @@ def test_what_failed_runs_again_only_if_asked_to(stubbed, small_plan, tmp_path, 
     assert started == ["moons", "blobs", "table"]
     said = capsys.readouterr().err
     assert "blobs crashed: ValueError: a bug" in said
-    assert "not run again without --retry-failed: 1 trials" in said
+    assert "run again only with --retry-failed: 1 trials" in said
     stubbed(lambda result: result)
     assert run.main([*arguments, "--retry-failed"]) == 0
 
@@ -254,7 +254,7 @@ def test_trials_removed_in_the_middle_are_no_success(stubbed, small_plan, tmp_pa
     stubbed(change)
     arguments = [str(small_plan), "--out", str(tmp_path), "--in-process"]
     assert run.main(arguments) == 3
-    assert "moons, blobs: ran, and what was stored of it is gone" in capsys.readouterr().err
+    assert "moons, blobs: ran, but its stored result is missing" in capsys.readouterr().err
     assert pd.read_csv(tmp_path / "trials.csv")["status"].tolist() == [
         "not run",
         "not run",
