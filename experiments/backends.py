@@ -181,7 +181,7 @@ class Processes:
 
 
 def _judged(trial: Trial, pair: Pair, processes: Processes) -> list[PairJudgement]:
-    """Let both implementations take the same steps and compare; ask others where they part."""
+    """Let both implementations take the same steps and compare; ask others where they differ."""
     from experiments.parity.pair import judge_pair
     from experiments.trials.snapshots import snapshots
     from experiments.trials.trial import snapshot_epochs

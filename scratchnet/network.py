@@ -101,7 +101,7 @@ class Network:
         return f"Network({layers}; {len(self.parameters.arena):,} weights, {self.dtype})"
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the plans out of a copy: their buffers are views, which would come apart."""
+        """Leave the plans out of a copy: their buffers would no longer share memory."""
         return {**self.__dict__, "_plans": OrderedDict()}
 
     @property

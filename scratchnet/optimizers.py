@@ -391,7 +391,7 @@ class OptimizerState:
         self._cut()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the pieces out of a copy: they are views, which would come apart."""
+        """Leave the pieces out of a copy: they are views, which would no longer share memory."""
         return {name: value for name, value in self.__dict__.items() if name != "_pieces"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -196,7 +196,7 @@ def split_name(network: str) -> tuple[Path, str | None]:
             f"{file}: not a Python file; expected FILE.py or FILE.py:NAME, or a notebook"
         )
     if name is not None and not name.isidentifier():
-        raise BadInputError(f"{network}: {name!r} is no name of a class")
+        raise BadInputError(f"{network}: {name!r} is not a valid class name")
     return path.resolve(), name
 
 

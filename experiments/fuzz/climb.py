@@ -103,7 +103,7 @@ def _nudge(x: Inputs, trial: Trial, random: np.random.Generator) -> None:
 
 
 def _redraw(x: Inputs, trial: Trial, random: np.random.Generator) -> None:  # noqa: ARG001
-    """Draw a value anew, of the size of another."""
+    """Draw a new value of the size of another."""
     i, j = _place(x, random)
     k, n = _place(x, random)
     x[i][j] = float(random.standard_normal()) * (abs(x[k][n]) or 1.0)

@@ -160,7 +160,7 @@ class ParityRow:
     expected_ratio
         The same over the probabilistic bound: about 1 at most is what to expect.
     floor
-        Smallest relative mistake in this tensor that could be told from rounding.
+        Smallest relative mistake in this tensor that could be distinguished from rounding.
     side
         Who leaves the bound around the higher-precision reference: ``scratchnet``, ``keras``,
         ``both``, or empty.

@@ -89,7 +89,7 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Facts:
-    """What is to be known of data without the data.
+    """What can be known about data without the data.
 
     Attributes
     ----------

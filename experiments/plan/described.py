@@ -1,4 +1,4 @@
-"""The fields of a dataclass or of a function, read from what stands there anyway.
+"""The fields of a dataclass or of a function, read from their own code.
 
 Name and default come from the signature, the kind from the annotation, the meaning from the
 docstring. ``Annotated[int, Integer(1)]`` says more than ``int``; it is all that a class adds

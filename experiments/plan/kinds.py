@@ -51,7 +51,7 @@ class Kind(ABC):
 
 @dataclass(frozen=True)
 class Integer(Kind):
-    """A whole number between two limits, which belong to it; ``true`` is none."""
+    """A whole number between two limits, both included; ``true`` is not one."""
 
     least: int | None = None
     most: int = MOST
@@ -82,7 +82,7 @@ class Integer(Kind):
 
 @dataclass(frozen=True)
 class Number(Kind):
-    """A finite number between two limits; the limits belong to it, unless they are `open`."""
+    """A finite number between two limits, which are included unless they are `open`."""
 
     least: float = -math.inf
     most: float = math.inf

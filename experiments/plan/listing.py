@@ -1,4 +1,4 @@
-"""What a plan would do, told before it does it: its trials, their time, and what may be set."""
+"""What a plan would do, shown before it runs: its trials, their time, and what may be set."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A plan in TOML becomes a list of trials, checked down to the last key.
 
 `docs/plan.md` describes the format. Every mistake is one line that names the file, the place in
-it, the value and what was expected; all mistakes of a plan are told at once.
+it, the value and what was expected; all mistakes of a plan are reported at once.
 """
 
 from __future__ import annotations

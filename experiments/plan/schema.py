@@ -1,4 +1,4 @@
-"""What a plan may hold, told to editors as JSON schema and to readers as tables.
+"""What a plan may hold: a JSON schema for editors, and tables for readers.
 
 Both are written by ``python -m experiments.plan`` from the same fields that check a plan.
 """

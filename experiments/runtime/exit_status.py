@@ -64,7 +64,7 @@ def _internal(error: Exception) -> int:
         print("out of memory", file=sys.stderr)
     else:
         traceback.print_exception(error)
-        print("internal error: a mistake of this program, or of this machine", file=sys.stderr)
+        print("internal error: a bug in this program, or a fault of this machine", file=sys.stderr)
     return CRASHED
 
 

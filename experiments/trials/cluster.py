@@ -140,7 +140,7 @@ def _line(error: Exception) -> str:
 
 
 def check_address(address: str, *, plain_tcp: bool) -> None:
-    """Refuse an address that is none, and one over which anybody could send code.
+    """Refuse an address that is not valid, and one over which anyone could send code.
 
     Parameters
     ----------

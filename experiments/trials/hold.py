@@ -1,4 +1,4 @@
-"""One start at a time in a run's folder: the second is told who holds it."""
+"""One process at a time works in a run's folder: a second one is told which that is."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NAME = "run-lock.txt"
 
 
 class HeldError(FolderError):
-    """Another start works in the folder."""
+    """Another process works in the folder."""
 
 
 _LOOK = 0.5
@@ -28,7 +28,7 @@ _LOOK = 0.5
 
 @contextmanager
 def held(own_files: OwnFiles, *, wait: bool, say: Callable[[str], None]) -> Iterator[None]:
-    """Keep other starts out of a run's folder during the block.
+    """Keep other processes out of a run's folder during the block.
 
     The system gives the folder free when this process ends, however it ends.
 
@@ -44,12 +44,12 @@ def held(own_files: OwnFiles, *, wait: bool, say: Callable[[str], None]) -> Iter
     Raises
     ------
     HeldError
-        If another start holds it, unless `wait`.
+        If another process holds it, unless `wait`.
     """
     path = own_files.folder / NAME
     own_files.claim(NAME)
     try:
-        # Never replaced by another file, on which another start could have a lock of its own.
+        # Never replaced by another file, on which another process could have a lock of its own.
         file = path.open("a+", encoding="utf-8")
     except OSError as error:
         raise FolderError(f"{path}: cannot be written ({error.strerror})") from None

@@ -1,4 +1,4 @@
-"""Layers that only arrange values anew."""
+"""Layers that only rearrange values."""
 
 from __future__ import annotations
 

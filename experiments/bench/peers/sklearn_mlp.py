@@ -15,7 +15,7 @@ from scratchnet.types import Array
 class SklearnMLP(Implementation):
     """``MLPClassifier.fit`` with penalty, shuffling and early stopping off.
 
-    Momentum and Adam's moments start anew at each call of ``fit``, the weights do not
+    Momentum and Adam's moments start again at each call of ``fit``, the weights do not
     (``warm_start``).
     """
 

@@ -81,7 +81,7 @@ class ObservedStep:
         return [n for n in self.right if n in self.ours and not self.explained(n, self.right[n])]
 
     def changed(self, name: str, value: Bounded) -> bool:
-        """Whether a value is another than the right one, by more than rounding."""
+        """Whether a value differs from the right one by more than rounding."""
         right = self.right[name]
         return value.shape != right.shape or not self.within(name, np.asarray(value.value), right)
 

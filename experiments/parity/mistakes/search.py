@@ -145,7 +145,7 @@ class _Suspect:
 
 
 class _ImpossibleError(Exception):
-    """A mistake gives a shape that nobody's code gets any further with."""
+    """A mistake gives a shape with which no code could continue."""
 
 
 @dataclass(frozen=True)

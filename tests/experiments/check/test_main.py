@@ -105,7 +105,7 @@ def test_by_default_a_report_is_short_and_says_what_is_wrong(patched, capsys):
         ("no/such/file.py:Net", "no/such/file.py: no such file"),
         ("README.md", "not a Python file"),
         ("experiments", "not a Python file"),
-        ("examples/my_network.py:not a name", "'not a name' is no name of a class"),
+        ("examples/my_network.py:not a name", "'not a name' is not a valid class name"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(argument, told, capsys, monkeypatch):

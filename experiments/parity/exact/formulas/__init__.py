@@ -1,7 +1,7 @@
 """What Keras computes, as plain formulas on `Bounded` arrays: the judge's own copy.
 
-Written apart from `scratchnet`, and slow, so that a mistake there cannot hide here. A module per
-family, an entry per activation, loss and optimizer; the formulas are in their docstrings in
+Written independently of `scratchnet`, and slow, so that a mistake there cannot hide here. A module
+per family, an entry per activation, loss and optimizer; the formulas are in their docstrings in
 `scratchnet`.
 """
 
