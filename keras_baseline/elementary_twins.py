@@ -37,6 +37,7 @@ from scratchnet.layers import (
     Softmax,
     SpatialDropout1D,
     SpatialDropout2D,
+    SpatialDropout3D,
     Subtract,
 )
 
@@ -170,6 +171,7 @@ ELEMENTARY_TWINS: dict[str, Twin] = {
     Softmax.kind: Twin(_made(keras.layers.Softmax, "axis")),
     SpatialDropout1D.kind: Twin(_made(keras.layers.SpatialDropout1D, "rate"), None, given_dropout),
     SpatialDropout2D.kind: Twin(_made(keras.layers.SpatialDropout2D, "rate"), None, given_dropout),
+    SpatialDropout3D.kind: Twin(_made(keras.layers.SpatialDropout3D, "rate"), None, given_dropout),
     Subtract.kind: Twin(_made(keras.layers.Subtract)),
 }
 """By the layer's kind."""

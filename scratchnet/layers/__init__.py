@@ -38,6 +38,7 @@ from scratchnet.layers.random import (
     GaussianNoise,
     SpatialDropout1D,
     SpatialDropout2D,
+    SpatialDropout3D,
 )
 from scratchnet.layers.recurrent import LSTM
 from scratchnet.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
@@ -124,6 +125,7 @@ LAYERS: dict[str, type[Layer]] = {
         Softmax,
         SpatialDropout1D,
         SpatialDropout2D,
+        SpatialDropout3D,
         Subtract,
         UnitNormalization,
         UpSampling1D,
@@ -195,6 +197,7 @@ __all__ = [
     "Softmax",
     "SpatialDropout1D",
     "SpatialDropout2D",
+    "SpatialDropout3D",
     "Subtract",
     "UnitNormalization",
     "UpSampling1D",

@@ -88,8 +88,10 @@ class SpatialDropout1D(Dropout):
     def output_shape(self, *shapes: tuple[int, ...]) -> tuple[int, ...]:
         """Return the shape of the input."""
         if len(shapes[0]) != self.rank:
-            expected = "(time, features)" if self.rank == 2 else "(height, width, channels)"
-            raise ArchitectureError(f"input shape {shapes[0]}; {self.kind} expects {expected}")
+            axes = {2: "time", 3: "height, width", 4: "depth, height, width"}[self.rank]
+            raise ArchitectureError(
+                f"input shape {shapes[0]}; {self.kind} expects ({axes}, channels)"
+            )
         return shapes[0]
 
     def noise_shape(self, *shapes: tuple[int, ...]) -> tuple[int, ...]:
@@ -103,6 +105,14 @@ class SpatialDropout2D(SpatialDropout1D):
 
     kind: ClassVar[str] = "spatial_dropout2d"
     rank: ClassVar[int] = 3
+
+
+@dataclass(frozen=True)
+class SpatialDropout3D(SpatialDropout1D):
+    """The same for volumes (``keras.layers.SpatialDropout3D``)."""
+
+    kind: ClassVar[str] = "spatial_dropout3d"
+    rank: ClassVar[int] = 4
 
 
 @dataclass(frozen=True)

@@ -109,7 +109,7 @@ def test_alpha_dropout_keeps_mean_and_variance():
         (lambda: (RepeatVector(2), RepeatVector(2)), r"repeat_vector expects \(features,\)"),
         (lambda: (Softmax(axis=2),), r"axis = 2; the input has the shape \(3,\)"),
         (lambda: (Softmax(axis=0),), "axis = 0; expected a whole number other than 0"),
-        (lambda: (SpatialDropout1D(0.5),), r"spatial_dropout1d expects \(time, features\)"),
+        (lambda: (SpatialDropout1D(0.5),), r"spatial_dropout1d expects \(time, channels\)"),
         (lambda: (AlphaDropout(1.0),), "rate = 1.0; expected a number from 0 below 1"),
         (lambda: (GaussianNoise(-1),), "stddev = -1; expected a number from 0 to 1"),
         (lambda: (LeakyReLU(-0.1),), "negative_slope = -0.1; expected a number from 0"),

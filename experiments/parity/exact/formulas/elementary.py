@@ -43,6 +43,7 @@ from scratchnet.layers.random import (
     GaussianNoise,
     SpatialDropout1D,
     SpatialDropout2D,
+    SpatialDropout3D,
 )
 from scratchnet.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
 from scratchnet.layers.scaling import Identity, Normalization, Rescaling
@@ -295,7 +296,10 @@ def normalization(layer: Normalization, at: Place) -> Computed:
 
 ELEMENTARY: dict[str, LayerFormula] = {
     **{kind.kind: activation for kind in (Activation, ELU, LeakyReLU, ReLU, Softmax)},
-    **{kind.kind: dropout for kind in (Dropout, SpatialDropout1D, SpatialDropout2D)},
+    **{
+        kind.kind: dropout
+        for kind in (Dropout, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D)
+    },
     **{kind.kind: extreme for kind in (Maximum, Minimum)},
     **{kind.kind: reshaped for kind in (Flatten, Reshape)},
     Add.kind: add,

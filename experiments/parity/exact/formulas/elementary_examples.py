@@ -29,6 +29,7 @@ from scratchnet.layers import (
     Softmax,
     SpatialDropout1D,
     SpatialDropout2D,
+    SpatialDropout3D,
     Subtract,
 )
 from scratchnet.regularizers import L2
@@ -121,6 +122,9 @@ ELEMENTARY_EXAMPLES: dict[str, tuple[Example, ...]] = {
     ),
     SpatialDropout2D.kind: (
         example("images", (3, 2, 2), Dense(3), SpatialDropout2D(0.4), Flatten(), Dense(2)),
+    ),
+    SpatialDropout3D.kind: (
+        example("volumes", (2, 2, 2, 2), Dense(3), SpatialDropout3D(0.4), Flatten(), Dense(2)),
     ),
     Subtract.kind: (merged("two", Subtract(inputs=FIRST_TWO)),),
 }
