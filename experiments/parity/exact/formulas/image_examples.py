@@ -71,7 +71,7 @@ IMAGE_EXAMPLES: dict[str, tuple[Example, ...]] = {
             (5, 5, 2),
             Conv2D(3, 2),
             BatchNormalization(),
-            Conv2D(2, 2, activation="relu"),
+            Conv2D(2, 2, activation="tanh"),
             Flatten(),
         ),
         classified("dead channels", (4,), Dense(6, "relu"), BatchNormalization()),
