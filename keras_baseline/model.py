@@ -52,6 +52,23 @@ def build(architecture: Architecture, dtype: str, *, given_noise: bool = False) 
     return keras.Model([inputs, *noise] if noise else inputs, outputs[architecture.layers[-1].name])
 
 
+class Added(keras.layers.Layer):  # type: ignore[misc]
+    """``x + added``, with the mask of x: ``keras.layers.Add`` would drop it."""
+
+    def call(self, inputs: Any) -> Any:
+        """Return the sum."""
+        x, added = inputs
+        return x + added
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:  # noqa: ARG002 - Keras calls it so
+        """Return the mask of x."""
+        return None if mask is None else mask[0]
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the shape of x."""
+        return input_shape[0]
+
+
 def build_traced(architecture: Architecture, dtype: str) -> Any:
     """Make a Keras model that returns every named tensor of its layers.
 
@@ -73,7 +90,7 @@ def build_traced(architecture: Architecture, dtype: str) -> Any:
     def keep(name: str, tensor: Any) -> Any:
         if keras.config.backend() == "jax":
             added.append(keras.Input(tensor.shape[1:], dtype=dtype))
-            tensor = keras.layers.Add(dtype=dtype)([tensor, added[-1]])
+            tensor = Added(dtype=dtype)([tensor, added[-1]])
         named[name] = tensor
         return tensor
 

@@ -207,3 +207,21 @@ def test_a_network_of_another_backend_is_refused():
     )
     with pytest.raises(RuntimeError, match=message):
         train(build(architecture, "float32"), training)
+
+
+@pytest.mark.jax
+def test_tracing_on_jax_keeps_masks():
+    program = """
+import numpy as np
+from keras_baseline.tracing import KerasStep
+from scratchnet import Architecture, Network
+from scratchnet.layers import Dense, Embedding, GlobalAveragePooling1D
+
+layers = (Embedding(4, 2, mask_zero=True), GlobalAveragePooling1D(), Dense(1))
+architecture = Architecture((3,), layers, "mean_squared_error", "jax")
+network = Network(architecture, seed=0)
+x, y = np.array([[1, 0, 0], [2, 3, 0]], "float32"), np.zeros((2, 1), "float32")
+twin = KerasStep(architecture, "float32").trace(network.weights, x, y)
+print(abs(twin.loss - network.trace_step(x, y).loss) < 1e-6)
+"""
+    assert run_on("jax", program).stdout == "True\n"
