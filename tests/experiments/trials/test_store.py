@@ -76,7 +76,7 @@ def test_a_broken_result_cannot_be_loaded_and_says_what_to_do(moons_result, tmp_
     store = Store.open(tmp_path)
     store.save(moons_result)
     (store.path(moons_result.trial) / "arrays.npz").write_bytes(b"x")
-    with pytest.raises(StoreError, match=r"started again, puts it aside"):
+    with pytest.raises(StoreError, match=r"started again, keeps it aside"):
         store.load(moons_result.trial)
 
 
