@@ -104,7 +104,9 @@ def activation(scene: Scene) -> Mistakes:
     for slope in SLOPES:
         yield mistake("leaky", partial(leaky, z, slope), slope=slope)
     for cap in (6, 1):
-        yield mistake("capped", partial(_capped, z, cap), cap=cap)
+        # Where no value reaches the cap, it is a plain relu.
+        if np.any(z.value > cap):
+            yield mistake("capped", partial(_capped, z, cap), cap=cap)
     yield from _other_activations(z, name)
     yield mistake("absolute_value", z.abs)
     yield mistake("minimum_for_maximum", lambda: -(-z).relu())
