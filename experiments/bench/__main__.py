@@ -46,11 +46,14 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
+    return unless_interrupted(lambda: _answer(arguments))
+
+
+def _answer(arguments: Sequence[str] | None) -> int:
+    """List what there is, or measure; bad input is told in one line."""
     try:
         options = _parse(arguments)
-        if options.list:
-            return unless_interrupted(_list)
-        return unless_interrupted(lambda: _run(options))
+        return _list() if options.list else _run(options)
     except BadInput as error:
         print(f"experiments.bench: {error}", file=sys.stderr)
         return BAD_INPUT
