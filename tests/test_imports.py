@@ -34,7 +34,7 @@ ROOMS = {
     "experiments/fuzz": _GROUND | {"experiments/trials"},
     "experiments/report": _GROUND - {"keras_baseline"} | {"experiments/trials"},
     "experiments/bench": _BASE
-    | {"experiments/runtime", "experiments/trials", "experiments/report"},
+    | {"experiments/runtime", "experiments/plan", "experiments/trials", "experiments/report"},
     "experiments/compare": {
         "experiments/runtime",
         "experiments/plan",
@@ -48,13 +48,6 @@ ROOMS = {
         "experiments/report",
     },
     "experiments/backends": _GROUND | {"experiments/trials", "experiments/fuzz"},
-    "experiments/scale": {
-        "experiments/runtime",
-        "experiments/plan",
-        "experiments/trials",
-        "experiments/report",
-        "experiments/run",
-    },
 }
 COMMANDS_WITH_HELP = {"run", "check", "bench", "compare", "fuzz", "report"}
 # It starts Keras, inside a function, to swallow what it writes meanwhile.

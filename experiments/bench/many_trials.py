@@ -1,4 +1,4 @@
-"""``python -m experiments.scale``: what a plan of very many trials costs beside their trainings.
+"""``python -m experiments.bench.many_trials``: what very many trials cost beside their trainings.
 
 One trial is trained; its result then stands for that of every trial of a plan. What is left is
 the overhead: reading the plan, storing, looking at what is stored, tables, the report.
@@ -7,9 +7,8 @@ the overhead: reading the plan, storing, looking at what is stored, tables, the 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import io
 import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Generator, Sequence
@@ -48,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m experiments.scale",
+        prog="python -m experiments.bench.many_trials",
         description="Measure what a run of very many trials costs beside their trainings: one "
         "trial is trained, and its result stands for all.",
     )
@@ -71,21 +70,20 @@ def _measure(options: argparse.Namespace) -> int:
         try:
             _measure_all(path, options.out or Path(temporary) / "run")
         except FolderError as error:
-            print(f"experiments.scale: {error}", file=sys.stderr)
+            print(f"experiments.bench.many_trials: {error}", file=sys.stderr)
             return BAD_INPUT
     return ALL_WELL
 
 
 def _measure_all(path: Path, folder: Path) -> None:
-    from experiments import run
     from experiments.plan.plan import load_plan
     from experiments.report.run_result import RunResult
     from experiments.trials.store import Store
 
     store = Store.open(folder)
     plan = _timed("reading and checking the plan", lambda: load_plan(path))
-    with contextlib.redirect_stdout(io.StringIO()):
-        seconds = _seconds(lambda: run.main([str(path), "--list"]))
+    command = [sys.executable, "-m", "experiments.run", str(path), "--list"]
+    seconds = _seconds(lambda: subprocess.run(command, stdout=subprocess.DEVNULL, check=True))
     _say("listing its trials", f"{seconds:.2f} s")
 
     result = _trained(plan.trials[0])
