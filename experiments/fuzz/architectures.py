@@ -54,10 +54,12 @@ def _chain(random: np.random.Generator, backend: str) -> Architecture:
 
 
 def _graph(random: np.random.Generator, backend: str) -> tuple[Architecture, int]:
-    """Take the beginning of an example, other layers behind it, and a last one that fits."""
-    start = _choose(random, [e for examples in LAYER_EXAMPLES.values() for e in examples])
+    """Take an example as far as its layer at least, others behind it, and a last one that fits."""
+    kind = str(random.choice(list(LAYER_EXAMPLES)))
+    start = _choose(random, list(LAYER_EXAMPLES[kind]))
     layers: list[Any] = list(start.architecture.layers)
-    layers = layers[: int(random.integers(1, len(layers) + 1))]
+    first = next(i for i, layer in enumerate(layers) if layer.kind == kind)
+    layers = layers[: int(random.integers(first + 1, len(layers) + 1))]
     layers += [replace(_any_layer(random), name="") for _ in range(int(random.integers(0, 3)))]
     open_end = Architecture(
         start.architecture.input_shape, (*layers, Flatten(), Dense(1)), _plain()

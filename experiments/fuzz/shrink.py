@@ -89,9 +89,10 @@ def _smaller_networks(trial: Trial) -> Iterator[dict[str, Any]]:
     last = len(layers) - 1
     for index in range(last):
         yield from _with_layers(trial, [*layers[:index], *layers[index + 1 :]])
-    if len(architecture.input_shape) == 1 and not trial.dataset.parameters.get("tokens"):
-        for features in _fewer(architecture.input_shape[0]):
-            yield from _with_layers(trial, layers, features=features)
+    shape = architecture.input_shape
+    for axis, size in enumerate(shape):
+        for fewer in _fewer(size):
+            yield from _with_layers(trial, layers, (*shape[:axis], fewer, *shape[axis + 1 :]))
     for index, layer in enumerate(layers):
         for field in dataclasses.fields(layer):
             yield from _simpler_field(trial, index, field)
@@ -123,10 +124,10 @@ def _with_layer(trial: Trial, index: int, **fields: Any) -> Iterator[dict[str, A
 
 
 def _with_layers(
-    trial: Trial, layers: list[Any], features: int | None = None
+    trial: Trial, layers: list[Any], input_shape: tuple[int, ...] | None = None
 ) -> Iterator[dict[str, Any]]:
     """Yield an architecture of these layers, and the data that fit it."""
-    shape = trial.architecture.input_shape if features is None else (features,)
+    shape = input_shape or trial.architecture.input_shape
     try:
         architecture = Architecture(
             shape,

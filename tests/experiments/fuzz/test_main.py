@@ -29,7 +29,7 @@ def test_a_case_depends_on_its_numbers_alone():
 
 
 def test_cases_cover_the_catalogue():
-    cases = [draw_case(0, index, "tensorflow") for index in range(600)]
+    cases = [draw_case(0, index, "tensorflow") for index in range(1200)]
     layers = [layer for case in cases for layer in case.architecture.layers]
     assert {layer.kind for layer in layers} == set(LAYERS)
     dense = [layer for layer in layers if isinstance(layer, Dense)]
@@ -133,7 +133,7 @@ def test_a_planted_mistake_is_found_made_small_and_repeated(tmp_path, capsys, mo
     assert trial.optimizer == SGD()
     # The plan repeats it, and is well once the mistake is mended.
     arguments = [failure["plan"], "--out", str(tmp_path / "run"), "--fresh"]
-    assert run.main(arguments) == 1
+    assert run.main([*arguments, "--in-process"]) == 1
     monkeypatch.undo()
     assert run.main(arguments) == 0
 
