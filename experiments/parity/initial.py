@@ -82,16 +82,21 @@ class Distribution:
 def specified(initializer: str, fan_in: int, fan_out: int) -> Distribution:
     """Return what Keras draws from.
 
-    Glorot's variance is ``2 / (fan_in + fan_out)``, He's ``2 / fan_in``
+    Glorot's variance is ``2 / (fan_in + fan_out)``, He's ``2 / fan_in``, LeCun's ``1 / fan_in``
     (``keras.initializers.VarianceScaling``). A column of a random orthogonal matrix is a point on
     the unit sphere.
     """
     if initializer == "random_uniform":
         return Distribution("uniform", 0.05 / float(np.sqrt(3)))
+    if initializer == "random_normal":
+        return Distribution("normal", 0.05)
+    if initializer == "truncated_normal":
+        return Distribution("truncated normal", 0.05 * _STANDARD_DEVIATION_CUT_AT_2)
     if initializer == "orthogonal":
         return Distribution("spherical", 1 / float(np.sqrt(max(fan_in, fan_out))))
     family, _, shape = initializer.partition("_")
-    variance = 2 / (fan_in + fan_out) if family == "glorot" else 2 / fan_in
+    variances = {"glorot": 2 / (fan_in + fan_out), "he": 2 / fan_in, "lecun": 1 / fan_in}
+    variance = variances[family]
     return Distribution(
         "uniform" if shape == "uniform" else "truncated normal", float(np.sqrt(variance))
     )

@@ -38,12 +38,16 @@ def unavoidable(network, x, y):
     """How far loss and gradients move when every weight moves by one unit in its last place.
 
     No implementation can be asked to be nearer to another than this, however the loss divides
-    by small probabilities or the gradients of samples cancel; nor nearer than rounding the result.
+    by small probabilities or the gradients of samples cancel; nor nearer than rounding the result,
+    or the gradients of single samples, of which it is the mean.
     """
     loss, gradients = network.loss_and_gradients(x, y)
     unit = float(np.finfo(network.dtype).eps) / 2
     moved = {"loss": unit * abs(loss)}
     moved |= {name: unit * float(np.abs(g).max()) for name, g in gradients.items()}
+    for i in range(len(x)):
+        for name, g in network.loss_and_gradients(x[i : i + 1], y[i : i + 1])[1].items():
+            moved[name] += unit * float(np.abs(g).max()) / len(x)
     copy = Network(network.architecture, seed=0, dtype=network.dtype)
     random = np.random.RandomState(0)
     largest = dict.fromkeys(moved, 0.0)

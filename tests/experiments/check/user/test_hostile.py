@@ -90,7 +90,9 @@ def test_the_judges_own_network_is_not_to_be_had(attack):
     assert report.verdict == "not judged"
     _, report = attack("", "import scratchnet")
     assert report.verdict == "divergent"
-    assert "No module named 'scratchnet'" in report.diagnosis.sentence
+    # The words differ with the way in which the project is installed.
+    assert "ModuleNotFoundError" in report.diagnosis.sentence
+    assert "scratchnet" in report.diagnosis.sentence
 
 
 @pytest.mark.parametrize(
@@ -161,7 +163,7 @@ os.kill(os.getpid(), signal.SIGKILL)
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60
     )
     left = left_behind(done.stdout)
-    assert len(left) == 3, done.stderr
+    assert len(left) >= 3, done.stderr
     # Nothing waits for it but us; it is a matter of moments.
     until = time.monotonic() + 30
     while any(is_running(number) for number in left) and time.monotonic() < until:
