@@ -102,7 +102,7 @@ def work(folder, name):
 
 
 def both(folder):
-    with beside([partial(os.system, f"touch {folder}/inner-$PPID; sleep 3600")]):
+    with beside([partial(os.system, f"touch {folder}/inner-$PPID; sleep 60")]):
         work(folder, "worker")
 
 
