@@ -105,7 +105,8 @@ def sigmoid(tape: Tape, z: Array, a: Array, scratch: Scratch) -> None:
 
     Where exp(-z) overflows, a is 0, which is right; the caller silences the overflow.
     """
-    tape.add(np.negative, z, out=a)
+    # np.negative of NumPy 2.4 is wrong where values lie 16 bytes apart.
+    tape.add(np.multiply, z, scratch.number(-1), out=a)
     tape.add(np.exp, a, out=a)
     tape.add(np.add, a, scratch.number(1), out=a)
     tape.add(np.reciprocal, a, out=a)

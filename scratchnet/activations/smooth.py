@@ -111,7 +111,7 @@ def softplus(tape: Tape, z: Array, a: Array, scratch: Scratch) -> None:
     """a = log(1 + exp(z)) = max(z, 0) + log1p(exp(-|z|)) (``keras.activations.softplus``)."""
     logarithm = scratch.array("logarithm")
     tape.add(np.abs, z, out=logarithm)
-    tape.add(np.negative, logarithm, out=logarithm)
+    tape.add(np.multiply, logarithm, scratch.number(-1), out=logarithm)
     tape.add(np.exp, logarithm, out=logarithm)
     tape.add(np.log1p, logarithm, out=logarithm)
     tape.add(np.maximum, z, scratch.zeros, out=a)
@@ -130,7 +130,7 @@ def log_sigmoid(tape: Tape, z: Array, a: Array, scratch: Scratch) -> None:
     """a = log(1 / (1 + exp(-z))) = -softplus(-z) (``keras.activations.log_sigmoid``)."""
     logarithm = scratch.array("logarithm")
     tape.add(np.abs, z, out=logarithm)
-    tape.add(np.negative, logarithm, out=logarithm)
+    tape.add(np.multiply, logarithm, scratch.number(-1), out=logarithm)
     tape.add(np.exp, logarithm, out=logarithm)
     tape.add(np.log1p, logarithm, out=logarithm)
     tape.add(np.minimum, z, scratch.zeros, out=a)
@@ -297,7 +297,7 @@ def squareplus_backward(
 
 def _sigmoid(tape: Tape, z: Array, out: Array, scratch: Scratch) -> None:
     """Append 1 / (1 + exp(-z))."""
-    tape.add(np.negative, z, out=out)
+    tape.add(np.multiply, z, scratch.number(-1), out=out)  # see `basic.sigmoid`
     tape.add(np.exp, out, out=out)
     tape.add(np.add, out, scratch.number(1), out=out)
     tape.add(np.reciprocal, out, out=out)

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from scratchnet.activations import ACTIVATIONS, activation_of
+from scratchnet.activations import ACTIVATIONS, Scratch, activation_of
 from scratchnet.errors import ArchitectureError
 from scratchnet.layers import Activation, Dense
+from scratchnet.tape import Tape
 
 # Ordinary values, the kink, both zeros, saturation, and what overflows exp in either precision.
 POINTS = [0.0, -0.0, 1e-30, -1e-30, 1e-3, -0.5, 0.7, 1.0, -3.0, 5.0, 17.0, -20.0, 40.0, -80.0]
@@ -198,3 +199,16 @@ def test_gelu_is_the_share_of_a_normal_distribution_below():
 def test_a_wrong_argument_is_named(make, message):
     with pytest.raises(ArchitectureError, match=message):
         make()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ["sigmoid", "silu", "softplus", "log_sigmoid"])
+def test_values_may_lie_apart_in_memory(name, dtype):
+    """np.negative of NumPy 2.4 is wrong for some distances between neighbours."""
+    for apart in range(1, 10):
+        wide = np.linspace(-3, 3, 5 * apart).astype(dtype).reshape(5, apart)
+        z = wide[:, :1]
+        a, tape = np.zeros_like(wide)[:, :1], Tape()
+        ACTIVATIONS[name].forward(tape, z, a, Scratch(z))
+        tape.run()
+        np.testing.assert_allclose(a, ACTIVATIONS[name].of(z.copy()), rtol=1e-6)
