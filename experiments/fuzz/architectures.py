@@ -62,7 +62,7 @@ def _graph(random: np.random.Generator, backend: str) -> tuple[Architecture, int
     layers = layers[: int(random.integers(first + 1, len(layers) + 1))]
     layers += [replace(_any_layer(random), name="") for _ in range(int(random.integers(0, 3)))]
     open_end = Architecture(
-        start.architecture.input_shape, (*layers, Flatten(), Dense(1)), _plain()
+        start.architecture.input_shape, (*layers, Flatten(), Dense(1)), "mean_squared_error"
     )
     if len(open_end.shapes()[-3]) > 1:
         layers.append(Flatten())
@@ -72,10 +72,6 @@ def _graph(random: np.random.Generator, backend: str) -> tuple[Architecture, int
     if max(map(prod, sizes)) > _MOST_VALUES:
         raise ArchitectureError("too large")
     return architecture, start.tokens
-
-
-def _plain() -> str:
-    return "mean_squared_error"
 
 
 def _any_layer(random: np.random.Generator) -> Layer:
