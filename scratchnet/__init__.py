@@ -6,6 +6,7 @@ from scratchnet.gradient_check import GradientCheck, gradient_check
 from scratchnet.layers import Dense
 from scratchnet.network import Network, StepTrace, initial_weights
 from scratchnet.optimizers import SGD, Adam, AdamW, OptimizerState, RMSprop
+from scratchnet.saving import SavedNetworkError, load, save
 from scratchnet.training import BatchOrder, History, evaluate, fit
 
 __version__ = "0.1.0"
@@ -23,9 +24,12 @@ __all__ = [
     "Network",
     "OptimizerState",
     "RMSprop",
+    "SavedNetworkError",
     "StepTrace",
     "evaluate",
     "fit",
     "gradient_check",
     "initial_weights",
+    "load",
+    "save",
 ]

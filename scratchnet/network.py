@@ -7,8 +7,9 @@ seen, so a training step allocates nothing.
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,7 @@ from scratchnet.initializers import INITIALIZERS, Initializer
 from scratchnet.layers import Weight
 from scratchnet.optimizers import OptimizerState
 from scratchnet.parameters import Parameters
+from scratchnet.summary import summary
 from scratchnet.types import Array
 
 PLANS = 8
@@ -103,6 +105,26 @@ class Network:
     def __getstate__(self) -> dict[str, Any]:
         """Leave the plans out of a copy: their buffers would no longer share memory."""
         return {**self.__dict__, "_plans": OrderedDict()}
+
+    def summary(self, print_fn: Callable[[str], object] = print) -> None:
+        """Print the table of the layers, as Keras does; ``print_fn`` may take it elsewhere."""
+        print_fn(summary(self.architecture, self.dtype))
+
+    def save(self, path: str | os.PathLike[str], optimizer: OptimizerState | None = None) -> None:
+        """Write the network, and the optimizer at work on it, to an ``.npz`` file.
+
+        See `scratchnet.save`; `scratchnet.load` gives both back.
+        """
+        from scratchnet.saving import save  # it needs this class
+
+        save(path, self, optimizer)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Network:
+        """Read a network that `save` wrote; `scratchnet.load` gives its optimizer too."""
+        from scratchnet.saving import load
+
+        return load(path).network
 
     @property
     def weights(self) -> dict[str, Array]:

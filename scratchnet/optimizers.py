@@ -383,7 +383,8 @@ class OptimizerState:
             name: np.zeros_like(parameters.values) for name in optimizer.slots
         }
         self._dtype = parameters.values.dtype
-        self._rounding = np.dtype(constants or self._dtype)
+        self.constants = np.dtype(constants or self._dtype)
+        self.backend = backend
         self._cast = CONVENTIONS[backend].cast
         self._unrounded: dict[str, Any] = {}
         self._constants: dict[str, Array] = {}
@@ -434,9 +435,9 @@ class OptimizerState:
 
     def _rounded(self, iteration: int) -> dict[str, Array]:
         """Return the constants of an update; what stays the same is not rounded again."""
-        constants = self.optimizer.constants(iteration, self._rounding, self._cast)
+        constants = self.optimizer.constants(iteration, self.constants, self._cast)
         changed = {
-            name: np.asarray(np.asarray(value, self._rounding), self._dtype)
+            name: np.asarray(np.asarray(value, self.constants), self._dtype)
             for name, value in constants.items()
             if value != self._unrounded.get(name)
         }

@@ -169,6 +169,7 @@ def fit(
     *,
     optimizer: OptimizerState,
     epochs: int,
+    initial_epoch: int = 0,
     batch_size: int | None = None,
     shuffle_seed: int | None = None,
     validation_data: tuple[ArrayLike, ArrayLike] | None = None,
@@ -186,6 +187,8 @@ def fit(
         State bound to the network's parameters; it goes on from where it stands.
     epochs
         How often to go through the samples.
+    initial_epoch
+        So many of them are done, as by an earlier call: the order of the batches goes on there.
     batch_size, shuffle_seed
         See `BatchOrder`: None is one batch of all samples, and no shuffling.
     validation_data
@@ -205,6 +208,7 @@ def fit(
         If shapes do not fit, or epochs is negative.
     """
     check_whole_number("epochs", epochs, lowest=0)
+    check_whole_number("initial_epoch", initial_epoch, lowest=0)
     check_state(optimizer, network)
     inputs = network.check_inputs(x)
     targets = network.check_targets(y, len(inputs))
@@ -215,7 +219,7 @@ def fit(
     batches = feed(network, inputs, targets, order)
     score = EpochScore(network, len(inputs))
     with np.errstate(over="ignore"):
-        for epoch in range(epochs):
+        for epoch in range(initial_epoch, epochs):
             started = perf_counter()
             for plan in batches(epoch):
                 plan.draw_noise(network.seed, optimizer.iterations)
