@@ -29,6 +29,7 @@ from experiments.runtime.exit_status import (
 
 if TYPE_CHECKING:
     from experiments.check.examination import Examination
+    from experiments.check.judging.wrong_line import WrongLine
     from experiments.check.report import Report
     from experiments.check.source import Source
     from experiments.check.user.process import UserProcess
@@ -164,10 +165,32 @@ def _judge(examination: Examination, process: UserProcess, source: Source) -> Re
         try:
             start_keras()
             findings = trying.result()
-        finally:
+        except BaseException:
             process.kill()
-    findings.printed = process.printed
-    return conclude(findings, source, keras_until=began + _SECONDS_FOR_ALL)
+            raise
+    try:
+        findings.printed = process.printed
+        report = conclude(findings, source, keras_until=began + _SECONDS_FOR_ALL)
+        report.line = _wrong_line(report, examination, source)
+    finally:
+        process.kill()
+    return report
+
+
+def _wrong_line(report: Report, examination: Examination, source: Source) -> WrongLine | None:
+    """Look for the line, now that the verdict stands."""
+    from experiments.check.judging.wrong_line import find_wrong_line
+
+    first = report.first_divergence
+    if first is None or first.step or first.dtype != "float64":
+        return None
+    cases = [v for v in report.cases if v.observation.case.name == first.case and v.divergent]
+    verdict = next((v for v in cases if v.observation.dtype == "float64"), None)
+    seen = None if verdict is None else examination.watch(verdict.observation.case)
+    if verdict is None or seen is None:
+        return None
+    text = source.text.decode(errors="replace").splitlines()
+    return find_wrong_line(verdict, verdict.divergent[0].key, *seen, text)
 
 
 def _print(report: Report, network: str, *, verbose: bool) -> None:

@@ -28,11 +28,13 @@ from experiments.check.tensor_names import ACCURACY, LOSS
 from experiments.check.user.answer import (
     InternalError,
     StepAnswer,
+    read_lines,
     read_load,
     read_seconds,
     read_step,
 )
 from experiments.check.user.clock import LIBRARY_SECONDS
+from experiments.check.user.line_watch import WatchedLine
 from experiments.check.user.messages import MessageError
 from experiments.check.user.process import NoAnswerError, TamperedError
 from experiments.check.user.recorder import Problem
@@ -62,6 +64,9 @@ _HANGING = 20.0
 
 _MOST_FIXED = 4
 """So many cases for fixed networks are enough."""
+
+_WATCH_SECONDS = 4.0
+"""What a step may take while its lines are watched."""
 
 _START_SECONDS = 30.0
 """What Python and NumPy may take to start."""
@@ -226,6 +231,24 @@ class Examination:
             self._check_against_itself(found)
         if findings.form == "article" and {"train", "init_layers"} <= set(findings.found):
             self._try_training()
+
+    def watch(self, case: Case) -> tuple[list[WatchedLine], list[Array]] | None:
+        """Take the step of a case again, and return what every line of the user's read and made.
+
+        None where the user's process does not tell.
+        """
+        found = self._recognised
+        try:
+            if found is not None:
+                same = found.deeper is None or len(case.architecture.layers) == len(found.way.chain)
+                self._settle(found if same or found.deeper is None else found.deeper)
+            header, arrays = task_of(case, "float64", 0).to_message()
+            question = {"ask": "watch", "seconds": _WATCH_SECONDS}
+            answer, values = self._ask(question | header, arrays, _WATCH_SECONDS)
+            lines = read_lines(answer, values)
+        except (NoAnswerError, TamperedError, MessageError, InternalError):
+            return None
+        return lines, [values[str(number)] for number in range(len(values))]
 
     def _check_against_itself(self, found: Recognised) -> None:
         """Compare its gradients with differences of its own loss."""

@@ -70,6 +70,10 @@ def _print_conclusion(report: Report, console: Console) -> None:
     if report.not_judged is not None:
         _print_not_judged(report.not_judged, console)
         return
+    if report.line is not None:
+        wrong = report.line
+        _say(console, f"> {wrong.number}   {wrong.text}")
+        _say(console, f"the first line whose result ({wrong.result}) is wrong, as your code runs")
     if sentence := diagnosis_sentence(report):
         _say(console, sentence)
     if report.first_divergence is not None:

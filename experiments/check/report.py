@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from experiments.check.judging.noise import CaseVerdict
+from experiments.check.judging.wrong_line import WrongLine
 from experiments.check.not_judged import NotJudged
 from experiments.check.observation import Observation
 from experiments.parity.mistakes import Diagnosis
@@ -70,6 +71,8 @@ class Report:
         Observations in longdouble, by case name.
     not_judged
         Why there is no verdict; None where there is one.
+    line
+        The first line of the user's that is wrong, as their process says; None if not found.
     """
 
     verdict: str = "not judged"
@@ -81,6 +84,7 @@ class Report:
     form: str = ""
     longdouble: dict[str, Observation] = field(default_factory=dict)
     not_judged: NotJudged | None = None
+    line: WrongLine | None = None
 
     @property
     def remarks(self) -> list[str]:
@@ -110,6 +114,7 @@ class Report:
             "cases": [_case_to_json(case) for case in self.cases],
             "remarks": self.remarks,
             "found": self.found,
+            "line": None if self.line is None else asdict(self.line),
             "not_judged": None if self.not_judged is None else asdict(self.not_judged),
         }
 

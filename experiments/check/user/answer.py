@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+from experiments.check.user.line_watch import MOST_LINES, WatchedLine
 from experiments.check.user.messages import MessageError
 from experiments.check.user.recorder import PROBLEMS, Problem
 
@@ -101,6 +102,34 @@ def read_step(
         [_problem(item, names) for item in _items(header.get("problems"))],
         tensors,
     )
+
+
+def read_lines(header: Mapping[str, Any], arrays: Mapping[str, Array]) -> list[WatchedLine]:
+    """Read the answer to ``watch``.
+
+    Raises
+    ------
+    MessageError
+        If it is none.
+    """
+    _no_mistake_of_ours(header)
+    found = []
+    lines = header.get("lines")
+    if not isinstance(lines, list) or len(lines) > 2 * MOST_LINES:
+        raise MessageError("no lines where there should be some")
+    for entry in lines:
+        if not isinstance(entry, list) or len(entry) != 6:
+            raise MessageError("no line where there should be one")
+        function, *numbers, inputs, results = entry
+        if not all(type(number) is int for number in numbers):
+            raise MessageError("a line without a number")
+        tables = []
+        for table in (_table(inputs), _table(results)):
+            if not all(type(n) is int and str(n) in arrays for n in table.values()):
+                raise MessageError("an array that there is not")
+            tables.append({_text(name): number for name, number in table.items()})
+        found.append(WatchedLine(_text(function), *numbers, *tables))
+    return found
 
 
 def _no_mistake_of_ours(header: Mapping[str, Any]) -> None:

@@ -24,6 +24,7 @@ from experiments.check.user.article import ArticleForm
 from experiments.check.user.clock import DEAF, Alarm, TimeLimitError
 from experiments.check.user.forms import Form, may_have_form, recognise
 from experiments.check.user.found_form import FoundForm, arrays_of
+from experiments.check.user.line_watch import LineWatch
 from experiments.check.user.loading import load, withhold_ours
 from experiments.check.user.program import Program, run_program
 from experiments.check.user.recorder import (
@@ -87,6 +88,8 @@ class Answers:
             way = self._tried[question["way"]]
             self._form = FoundForm(way, question["places"])
             return {"settled": question["way"]}, {}
+        if question["ask"] == "watch":
+            return self._watch(question, arrays)
         assert self._form is not None
         recorder = Recorder(self._path, self._progress, question.get("watchful", False))
         answer: dict[str, Any] = {"not_recognised": ""}
@@ -228,6 +231,31 @@ class Answers:
             "chain": chain,
         }
         return {"seconds": seconds, "way": described, "problem": None}, dict(arrays_of(seen))
+
+    def _watch(
+        self, question: dict[str, Any], arrays: dict[str, Array]
+    ) -> tuple[dict[str, Any], dict[str, Array]]:
+        """Take a step, and say what every line of the user's file read and made."""
+        assert self._form is not None
+        watch = LineWatch(self._path)
+        recorder = Recorder(self._path, self._progress, watchful=False)
+        try:
+            self._alarm.start(question["seconds"])
+            with np.errstate(all="ignore"), warnings.catch_warnings(), watch:
+                warnings.simplefilter("ignore")
+                self._form.take_step(Task.from_message(question, arrays), recorder, again=False)
+        except BaseException as error:
+            # What was seen until then is told.
+            if isinstance(error, KeyboardInterrupt):
+                raise
+        finally:
+            seconds = self._alarm.stop()
+        lines = [
+            [line.function, line.line, line.number, line.caller, line.inputs, line.results]
+            for line in watch.lines
+        ]
+        named = {str(number): array for number, array in enumerate(watch.arrays)}
+        return {"seconds": seconds, "lines": lines}, named
 
     def _carry_out(
         self, question: dict[str, Any], arrays: dict[str, Array], recorder: Recorder

@@ -84,6 +84,8 @@ def test_the_json_has_the_keys_it_promises_and_keras_own_value(patched, capsys):
     assert first["ours"] == pytest.approx(7 * first["keras"], rel=1e-12)
     assert abs(first["ours"] - first["keras"]) > first["bound"] > 0
     assert report["diagnosis"]["code"] == "batch_size_missing"
+    assert report["line"]["text"] == "dW_curr = np.dot(dZ_curr, A_prev.T)"
+    assert report["line"]["result"] == "dW_curr"
 
 
 def test_by_default_a_report_is_short_and_says_what_is_wrong(patched, capsys):
