@@ -5,20 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-import numpy as np
 
 from keras_baseline.elementary_twins import ELEMENTARY_TWINS
 from keras_baseline.image_twins import IMAGE_TWINS
 from keras_baseline.regularizers import regularizer
 from keras_baseline.resizing_twins import RESIZING_TWINS
+from keras_baseline.sequence_twins import SEQUENCE_TWINS, blank
 from keras_baseline.twin import Twin
-from scratchnet.layers import LSTM, Dense, Embedding
-from scratchnet.types import Array
-
-
-def blank(shape: tuple[int, ...], dtype: Any = None) -> Array:
-    """Initialize a weight that is set before it is used: JAX would compile a random one."""
-    return np.zeros(shape, dtype)
+from scratchnet.layers import Dense
 
 
 def dense(layer: Dense, dtype: str, activation: str | None = None, **options: Any) -> Any:
@@ -51,32 +45,7 @@ TWINS: dict[str, Twin] = {
     **ELEMENTARY_TWINS,
     **IMAGE_TWINS,
     **RESIZING_TWINS,
+    **SEQUENCE_TWINS,
     Dense.kind: Twin(dense, split_dense),
-    Embedding.kind: Twin(
-        lambda layer, dtype: keras.layers.Embedding(
-            layer.input_dim,
-            layer.output_dim,
-            mask_zero=layer.mask_zero,
-            embeddings_initializer=blank,
-            name=layer.name,
-            dtype=dtype,
-        )
-    ),
-    LSTM.kind: Twin(
-        lambda layer, dtype: keras.layers.LSTM(
-            layer.units,
-            activation=layer.activation,
-            recurrent_activation=layer.recurrent_activation,
-            use_bias=layer.use_bias,
-            unit_forget_bias=layer.unit_forget_bias,
-            return_sequences=layer.return_sequences,
-            go_backwards=layer.go_backwards,
-            kernel_initializer=blank,
-            recurrent_initializer=blank,
-            bias_initializer=blank,
-            name=layer.name,
-            dtype=dtype,
-        )
-    ),
 }
 """By the layer's kind."""

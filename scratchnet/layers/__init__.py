@@ -40,7 +40,7 @@ from scratchnet.layers.random import (
     SpatialDropout2D,
     SpatialDropout3D,
 )
-from scratchnet.layers.recurrent import LSTM
+from scratchnet.layers.recurrent import GRU, LSTM, SimpleRNN
 from scratchnet.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
 from scratchnet.layers.resizing import (
     Cropping1D,
@@ -96,6 +96,7 @@ LAYERS: dict[str, type[Layer]] = {
         Flatten,
         GaussianDropout,
         GaussianNoise,
+        GRU,
         GlobalAveragePooling1D,
         GlobalAveragePooling2D,
         GlobalAveragePooling3D,
@@ -122,6 +123,7 @@ LAYERS: dict[str, type[Layer]] = {
         Reshape,
         SeparableConv1D,
         SeparableConv2D,
+        SimpleRNN,
         Softmax,
         SpatialDropout1D,
         SpatialDropout2D,
@@ -139,6 +141,7 @@ LAYERS: dict[str, type[Layer]] = {
 
 __all__ = [
     "ELU",
+    "GRU",
     "LAYERS",
     "LSTM",
     "Activation",
@@ -194,6 +197,7 @@ __all__ = [
     "Reshape",
     "SeparableConv1D",
     "SeparableConv2D",
+    "SimpleRNN",
     "Softmax",
     "SpatialDropout1D",
     "SpatialDropout2D",

@@ -10,7 +10,8 @@ from experiments.parity.exact.formulas.elementary_examples import ELEMENTARY_EXA
 from experiments.parity.exact.formulas.example import Example, example
 from experiments.parity.exact.formulas.image_examples import IMAGE_EXAMPLES
 from experiments.parity.exact.formulas.resizing_examples import RESIZING_EXAMPLES
-from scratchnet.layers import LSTM, Activation, Add, Dense, Dropout, Embedding, Flatten
+from experiments.parity.exact.formulas.sequence_examples import SEQUENCE_EXAMPLES
+from scratchnet.layers import Activation, Add, Dense, Dropout, Flatten
 from scratchnet.losses import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -60,6 +61,7 @@ LAYER_EXAMPLES: dict[str, tuple[Example, ...]] = {
     **ELEMENTARY_EXAMPLES,
     **IMAGE_EXAMPLES,
     **RESIZING_EXAMPLES,
+    **SEQUENCE_EXAMPLES,
     Dense.kind: (
         example("without bias", (3,), Dense(4, "tanh", use_bias=False), Dense(2)),
         example("L1", (3,), Dense(4, "tanh", kernel_regularizer=L1(0.1)), Dense(2)),
@@ -82,40 +84,6 @@ LAYER_EXAMPLES: dict[str, tuple[Example, ...]] = {
         example("hidden", (3,), Dense(16, "relu"), Dropout(0.4), Dense(2)),
         example(
             "on inputs", (6,), Dropout(0.25), Dense(2, "softmax"), loss="categorical_crossentropy"
-        ),
-    ),
-    Embedding.kind: (
-        example("tokens", (4,), Embedding(6, 3), Flatten(), Dense(2), tokens=6, samples=5),
-        example("one token more than once", (5,), Embedding(2, 3), Flatten(), Dense(2), tokens=2),
-    ),
-    LSTM.kind: (
-        example("last output", (4, 3), LSTM(5), Dense(2)),
-        example(
-            "sequences, backwards",
-            (4, 3),
-            LSTM(3, return_sequences=True, go_backwards=True),
-            LSTM(2, use_bias=False),
-            Dense(1, "sigmoid"),
-            loss="binary_crossentropy",
-        ),
-        example("one step", (1, 3), LSTM(4, activation="sigmoid"), Dense(2)),
-        example(
-            "silu and softsign",
-            (3, 2),
-            LSTM(3, activation="silu", recurrent_activation="softsign"),
-            Dense(2),
-        ),
-        example("masked", (5,), Embedding(4, 3, mask_zero=True), LSTM(4), Dense(2), tokens=4),
-        example(
-            "masked sequences",
-            (5,),
-            Embedding(3, 2, mask_zero=True),
-            Dropout(0.3),
-            LSTM(4, return_sequences=True),
-            LSTM(3, go_backwards=True),
-            Dense(2, "softmax"),
-            loss="categorical_crossentropy",
-            tokens=3,
         ),
     ),
     Flatten.kind: (

@@ -15,10 +15,10 @@ from experiments.parity.exact.formulas.place import (
     with_shape,
 )
 from experiments.parity.exact.formulas.pooling import POOLINGS
-from experiments.parity.exact.formulas.recurrent import embedding, lstm
+from experiments.parity.exact.formulas.recurrent import RECURRENT
 from experiments.parity.exact.formulas.resizing import RESIZINGS
 from experiments.parity.exact.rounding import Bounded, matmul
-from scratchnet.layers import LSTM, Dense, Embedding, Layer
+from scratchnet.layers import Dense, Layer
 
 
 def dense(layer: Dense, at: Place) -> Computed:
@@ -46,10 +46,9 @@ LAYER: dict[str, LayerFormula] = {
     **ELEMENTARY,
     **NORMALIZATIONS,
     **POOLINGS,
+    **RECURRENT,
     **RESIZINGS,
     Dense.kind: dense,
-    Embedding.kind: embedding,
-    LSTM.kind: lstm,
 }
 """By the layer's kind."""
 
