@@ -15,7 +15,6 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.runtime.exit_status import (
@@ -26,6 +25,8 @@ from experiments.runtime.exit_status import (
     unless_interrupted,
 )
 from experiments.runtime.extensions import ExtensionError, load_extensions
+from experiments.runtime.places import PLANS, plan_path
+from experiments.runtime.program import program
 
 if TYPE_CHECKING:
     from experiments.parity.pair import Pair, PairJudgement
@@ -34,14 +35,15 @@ if TYPE_CHECKING:
     from experiments.runtime.processes import WorkerPool
     from scratchnet.network import StepTrace
 
-PROJECT = Path(__file__).parent.parent
-DEFAULT_PLAN = PROJECT / "plans" / "quick.toml"
+DEFAULT_PLAN = PLANS / "quick.toml"
+
+EXTRAS = ("keras", "report")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
-    options = _parser().parse_args(arguments)
-    return unless_interrupted(lambda: _run(options))
+    options = command_parser().parse_args(arguments)
+    return unless_interrupted(lambda: _run(options), EXTRAS)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -67,9 +69,10 @@ def _run(options: argparse.Namespace) -> int:
     return DIVERGENT if any(row["verdict"] == "divergent" for row in rows) else ALL_WELL
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_parser() -> argparse.ArgumentParser:
+    """Return what reads the command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m experiments.backends",
+        prog=program("backends"),
         description="Compare two implementations on the trials of a plan, step by step from the "
         "same weights: Keras on two of its backends, or scratchnet and Keras on any. Other "
         "backends that are installed are arbiters where the two differ.",
@@ -79,10 +82,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "plan",
         nargs="?",
-        type=Path,
+        type=plan_path,
         default=DEFAULT_PLAN,
         metavar="PLAN.toml",
-        help="what is trained (default: plans/quick.toml of the project)",
+        help="what is trained, a file or one of the project's own plans (default: quick)",
     )
     parser.add_argument(
         "--sides",

@@ -28,6 +28,8 @@ from experiments.runtime.exit_status import (
 from experiments.runtime.extensions import ExtensionError, load_extensions
 from experiments.runtime.files import whole_file
 from experiments.runtime.memory import MEASURABLE
+from experiments.runtime.places import PLANS, RESULTS, plan_path
+from experiments.runtime.program import program
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -38,18 +40,19 @@ if TYPE_CHECKING:
     from experiments.trials.tables import Tables
     from experiments.trials.trial import TrialResult
 
-PROJECT = Path(__file__).parent.parent
 _SOON_WRITTEN = 50
 """Tables of so many trials are written within a second, also where somebody waits for the end."""
 
-DEFAULT_PLAN = PROJECT / "plans" / "article.toml"
+DEFAULT_PLAN = PLANS / "article.toml"
 _MANY_ROWS = 500
 """From here on a table is printed plainly: rich would take seconds to set it."""
+
+EXTRAS = ("keras", "report")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
-    parser = _parser()
+    parser = command_parser()
     options = parser.parse_args(arguments)
     limited = options.trial_timeout is not None or options.trial_memory is not None
     if options.in_process and (limited or options.jobs > 1):
@@ -60,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(
             "--trial-memory: this system does not say how much memory a process uses; Linux does"
         )
-    return unless_interrupted(lambda: _run(options))
+    return unless_interrupted(lambda: _run(options), EXTRAS)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -78,7 +81,7 @@ def _run(options: argparse.Namespace) -> int:
         if options.list:
             _print_plan(plan)
             return ALL_WELL
-        store = Store.open(options.out or PROJECT / "results" / plan.name)
+        store = Store.open(options.out or RESULTS / plan.name)
     except (ExtensionError, PlanError, FolderError, ClusterError) as error:
         for line in str(error).splitlines():
             print(f"experiments.run: {line}", file=sys.stderr)
@@ -207,9 +210,10 @@ def _lost(tables: Tables) -> list[str]:
     return list(trials[trials["status"].isin(["not run", "unreadable"])]["trial"])
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_parser() -> argparse.ArgumentParser:
+    """Return what reads the command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m experiments.run",
+        prog=program("run"),
         description="Train every network of a plan in NumPy and in Keras from the same weights on "
         "the same batches, judge whether they agree, time both, and write tables, plots and a "
         "report. Trials that an earlier, interrupted run finished are not run again.",
@@ -219,10 +223,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "plan",
         nargs="?",
-        type=Path,
+        type=plan_path,
         default=DEFAULT_PLAN,
         metavar="PLAN.toml",
-        help="what to run (default: plans/article.toml of the project)",
+        help="what to run, a file or one of the project's own plans, as quick (default: article)",
     )
     parser.add_argument(
         "--out",

@@ -48,6 +48,8 @@ ROOMS = {
         "experiments/report",
     },
     "experiments/backends": _GROUND | {"experiments/trials", "experiments/fuzz"},
+    # The commands it knows by the names of their modules.
+    "experiments/__main__": {"scratchnet", "experiments/runtime"},
 }
 COMMANDS_WITH_HELP = {"run", "check", "bench", "compare", "fuzz", "report"}
 # It starts Keras, inside a function, to swallow what it writes meanwhile.

@@ -25,12 +25,14 @@ from experiments.runtime.exit_status import (
     REGRESSED,
     unless_interrupted,
 )
+from experiments.runtime.places import RESULTS
+from experiments.runtime.program import program
 
 if TYPE_CHECKING:
     from experiments.bench.protocol import Cell
     from experiments.bench.workloads import Workload
 
-PROJECT = Path(__file__).parents[2]
+EXTRAS = ("keras", "report")
 
 
 class BadInput(Exception):  # noqa: N818
@@ -46,22 +48,23 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
-    return unless_interrupted(lambda: _answer(arguments))
+    return unless_interrupted(lambda: _answer(arguments), EXTRAS)
 
 
 def _answer(arguments: Sequence[str] | None) -> int:
     """List what there is, or measure; bad input is told in one line."""
     try:
-        options = _parse(arguments)
+        options = command_parser().parse_args(arguments)
         return _list() if options.list else _run(options)
     except BadInput as error:
         print(f"experiments.bench: {error}", file=sys.stderr)
         return BAD_INPUT
 
 
-def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+def command_parser() -> argparse.ArgumentParser:
+    """Return what reads the command line."""
     parser = _Parser(
-        prog="python -m experiments.bench",
+        prog=program("bench"),
         description="Time per epoch of scratchnet and of its peers, as docs/timing.md describes.",
         epilog="Exit status: 0; 1 slower than --against, or a peer computes something else; "
         "2 bad input; 3 a process crashed; 130 interrupted.",
@@ -86,8 +89,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--out",
         metavar="DIR",
         type=Path,
-        default=PROJECT / "results" / "bench",
-        help="where tables go (results/bench of the project)",
+        default=RESULTS / "bench",
+        help="where tables go (default: results/bench)",
     )
     parser.add_argument(
         "--threads", metavar="N,...", default="1,all", help="numbers of threads (%(default)s)"
@@ -109,7 +112,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="time and memory over samples, width, depth and batch size instead",
     )
     parser.add_argument("--list", action="store_true", help="name workloads and peers, and stop")
-    return parser.parse_args(arguments)
+    return parser
 
 
 def _list() -> int:

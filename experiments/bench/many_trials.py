@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from experiments.runtime.arguments import named_path, positive_integer
 from experiments.runtime.exit_status import ALL_WELL, BAD_INPUT, unless_interrupted
 from experiments.runtime.memory import used_bytes
+from experiments.runtime.program import program
 
 if TYPE_CHECKING:
     from experiments.plan.plan import Plan, Trial
@@ -38,16 +39,19 @@ epochs = 3
 seed = {seeds}
 """
 
+EXTRAS = ("keras", "report")
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
-    options = _parser().parse_args(arguments)
-    return unless_interrupted(lambda: _measure(options))
+    options = command_parser().parse_args(arguments)
+    return unless_interrupted(lambda: _measure(options), EXTRAS)
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_parser() -> argparse.ArgumentParser:
+    """Return what reads the command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m experiments.bench.many_trials",
+        prog=program("bench.many_trials"),
         description="Measure what a run of very many trials costs beside their trainings: one "
         "trial is trained, and its result stands for all.",
     )

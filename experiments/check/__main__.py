@@ -26,6 +26,7 @@ from experiments.runtime.exit_status import (
     DIVERGENT,
     unless_interrupted,
 )
+from experiments.runtime.program import program
 
 if TYPE_CHECKING:
     from experiments.check.examination import Examination
@@ -42,6 +43,8 @@ DEFAULT_SECONDS = 10.0
 _SECONDS_FOR_ALL = 15.0
 """After so many seconds Keras is asked no more than it must."""
 
+
+EXTRAS = ("keras",)
 
 _STEP = "--step 'net.train(x, y, lr)'"
 
@@ -63,8 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         Exit status.
     """
-    options = _parser().parse_args(arguments)
-    return unless_interrupted(lambda: _run(options))
+    options = command_parser().parse_args(arguments)
+    return unless_interrupted(lambda: _run(options), EXTRAS)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -223,9 +226,10 @@ def split_name(network: str) -> tuple[Path, str | None]:
     return path.resolve(), name
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_parser() -> argparse.ArgumentParser:
+    """Return what reads the command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m experiments.check",
+        prog=program("check"),
         description="Judge a network that you wrote: are its losses, gradients and updates those "
         "of Keras, and if not, where, and what is the likely mistake?",
         epilog="Exit status: 0 equal to rounding; 1 divergent; 2 bad input, or not judged; "

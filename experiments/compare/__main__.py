@@ -10,20 +10,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from experiments.runtime.exit_status import ALL_WELL, BAD_INPUT, REGRESSED, unless_interrupted
+from experiments.runtime.program import program
 
 if TYPE_CHECKING:
     from experiments.compare.changes import RunComparison
 
+EXTRAS = ("report",)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
-    options = _parser().parse_args(arguments)
-    return unless_interrupted(lambda: _compare(options))
+    options = command_parser().parse_args(arguments)
+    return unless_interrupted(lambda: _compare(options), EXTRAS)
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_parser() -> argparse.ArgumentParser:
+    """Return what reads the command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m experiments.compare",
+        prog=program("compare"),
         description="Say what changed from RUN_A to RUN_B, trial by trial: whether scratchnet "
         "still equals Keras, its test accuracy, and its time per epoch; and write a page.",
         epilog="Exit status: 0 nothing is worse; 1 a regression: a trial diverges or crashes that "

@@ -25,12 +25,12 @@ from experiments.runtime.exit_status import (
     unless_interrupted,
 )
 from experiments.runtime.extensions import ExtensionError, load_extensions
+from experiments.runtime.places import RESULTS
+from experiments.runtime.program import program
 
 if TYPE_CHECKING:
     from experiments.fuzz.results import CaseResult, Findings
     from experiments.fuzz.work import Task
-
-PROJECT = Path(__file__).parents[2]
 
 MOST_SHRUNK = 10
 CLIMBS = 8
@@ -41,11 +41,13 @@ SILENCE = 15.0
 RunTasks = Callable[[str, "Sequence[Task]"], "Iterator[CaseResult]"]
 """Called with a word for what is done and the tasks; yields their results as they come."""
 
+EXTRAS = ("keras", "report")
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
-    options = _parser().parse_args(arguments)
-    return unless_interrupted(lambda: _fuzz(options))
+    options = command_parser().parse_args(arguments)
+    return unless_interrupted(lambda: _fuzz(options), EXTRAS)
 
 
 def _fuzz(options: argparse.Namespace) -> int:
@@ -86,9 +88,10 @@ def _fuzz(options: argparse.Namespace) -> int:
     return DIVERGENT if findings.failures else ALL_WELL
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_parser() -> argparse.ArgumentParser:
+    """Return what reads the command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m experiments.fuzz",
+        prog=program("fuzz"),
         description="Draw random networks, losses, optimizers, batch sizes, dtypes and inputs, and "
         "compare scratchnet with Keras on each, step by step. A case that fails is made as small "
         "as possible and saved as a plan, which python -m experiments.run repeats.",
@@ -131,7 +134,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--out",
         type=Path,
-        default=PROJECT / "results" / "fuzz",
+        default=RESULTS / "fuzz",
         metavar="DIR",
         help="where failing cases are saved as plans (default: results/fuzz)",
     )

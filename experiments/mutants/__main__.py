@@ -7,6 +7,9 @@ import sys
 from collections.abc import Sequence
 
 from experiments.runtime.exit_status import ALL_WELL, MISJUDGED, unless_interrupted
+from experiments.runtime.program import program
+
+EXTRAS = ("keras",)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,8 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         Exit status.
     """
-    options = _parser().parse_args(arguments)
-    return unless_interrupted(lambda: _judge(show_all=options.all))
+    options = command_parser().parse_args(arguments)
+    return unless_interrupted(lambda: _judge(show_all=options.all), EXTRAS)
 
 
 def _judge(*, show_all: bool) -> int:
@@ -45,9 +48,10 @@ def _judge(*, show_all: bool) -> int:
     return ALL_WELL if right else MISJUDGED
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_parser() -> argparse.ArgumentParser:
+    """Return what reads the command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m experiments.mutants",
+        prog=program("mutants"),
         description="Judge networks that are known to be wrong, and variants that are right, and "
         "print how many verdicts are right, beside those of fixed tolerances on the same cases.",
         epilog="Exit status: 0 every verdict is right; 1 one is wrong; 2 bad input; "

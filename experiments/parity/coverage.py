@@ -6,8 +6,9 @@ on the examples, in a training step and with the bound around the exact value as
 
 from __future__ import annotations
 
+import argparse
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from experiments.parity.exact.formulas.activation_examples import ACTIVATION_EXAMPLES
@@ -190,13 +191,22 @@ def without_shares(text: str) -> str:
     return "\n".join(line.rsplit("|", 2)[0] if line.startswith("|") else line for line in lines)
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Write the page; return the exit status."""
+    command_parser().parse_args(arguments)
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     PAGE.write_text(page(measured()), encoding="utf-8")
     print(PAGE)
     return 0
+
+
+def command_parser() -> argparse.ArgumentParser:
+    """Return what reads the command line."""
+    return argparse.ArgumentParser(
+        prog="python -m experiments.parity.coverage",
+        description="Write docs/coverage.md of the checkout again, after a new entry of any table.",
+    )
 
 
 if __name__ == "__main__":

@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
-from pathlib import Path
+from collections.abc import Sequence
 
-from experiments.runtime.exit_status import ALL_WELL, BAD_INPUT
+from experiments.runtime.exit_status import ALL_WELL, BAD_INPUT, unless_interrupted
+from experiments.runtime.places import CHECKOUT
+from experiments.runtime.program import program
 
-_PROJECT = Path(__file__).parents[2]
+EXTRAS = ("report",)
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
+    command_parser().parse_args(arguments)
+    return unless_interrupted(_write, EXTRAS)
+
+
+def command_parser() -> argparse.ArgumentParser:
+    """Return what reads the command line."""
+    return argparse.ArgumentParser(
+        prog=program("plan"),
+        description="Write docs/plan.schema.json and the tables of docs/plan.md of the checkout "
+        "again, after a change of what a plan may name.",
+    )
+
+
+def _write() -> int:
     from experiments.plan.schema import GUIDE, SCHEMA, schema_text, updated_guide
 
-    guide, schema = _PROJECT / GUIDE, _PROJECT / SCHEMA
+    guide, schema = CHECKOUT / GUIDE, CHECKOUT / SCHEMA
     try:
         # Both are made before either is written.
         texts = {schema: schema_text(), guide: updated_guide(guide.read_text(encoding="utf-8"))}

@@ -8,19 +8,22 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from experiments.runtime.exit_status import ALL_WELL, BAD_INPUT, unless_interrupted
+from experiments.runtime.places import RESULTS
+from experiments.runtime.program import program
 
-PROJECT = Path(__file__).parents[2]
+EXTRAS = ("report",)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
-    options = _parser().parse_args(arguments)
-    return unless_interrupted(lambda: _report(options))
+    options = command_parser().parse_args(arguments)
+    return unless_interrupted(lambda: _report(options), EXTRAS)
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_parser() -> argparse.ArgumentParser:
+    """Return what reads the command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m experiments.report",
+        prog=program("report"),
         description="Write report.html and plots/ for a run of experiments.run. The run may have "
         "failed in part, been interrupted, or be running still: the page says what is missing, "
         "and why.",
@@ -31,9 +34,9 @@ def _parser() -> argparse.ArgumentParser:
         "run",
         type=Path,
         nargs="?",
-        default=PROJECT / "results" / "article",
+        default=RESULTS / "article",
         metavar="RUN",
-        help="the run's folder (default: results/article of the project)",
+        help="the run's folder (default: results/article)",
     )
     parser.add_argument(
         "--plots",

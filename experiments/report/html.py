@@ -21,7 +21,6 @@ from experiments.report import sentences
 from experiments.report.overview import across_data
 from experiments.report.summary import Summary, summarize_trial
 from experiments.report.trial_section import (
-    PROJECT,
     Part,
     load_result,
     make_part,
@@ -31,6 +30,7 @@ from experiments.report.trial_section import (
 )
 from experiments.runtime.beside import beside
 from experiments.runtime.files import whole_file
+from experiments.runtime.places import CHECKOUT
 from experiments.trials.own_files import OwnFiles
 from experiments.trials.run_folder import Missing, StoredRun
 from experiments.trials.tables import VERDICTS
@@ -273,7 +273,7 @@ def _references(run: StoredRun, summaries: Sequence[Summary]) -> list[tuple[Summ
 
 def _documents(folder: Path) -> list[tuple[str, str]]:
     """Return titles and paths, relative to the page, of what explains it."""
-    documents = PROJECT / "docs"
+    documents = CHECKOUT / "docs"
     return [
         (title, Path(os.path.relpath(documents / name, folder.absolute())).as_posix())
         for name, title in _DOCUMENTS.items()

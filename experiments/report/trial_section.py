@@ -32,14 +32,13 @@ from experiments.report.network_drawing import draw_architecture
 from experiments.report.summary import SIDES, Summary, summarize_trial
 from experiments.runtime import figures
 from experiments.runtime.files import whole_file
+from experiments.runtime.places import CHECKOUT, IN_CHECKOUT
 from experiments.trials.boundary import Boundary
 from experiments.trials.run_folder import Missing
 from experiments.trials.store import StoreError
 from experiments.trials.tables import VERDICTS
 from experiments.trials.trial import TrialResult
 from experiments.trials.turns import IMPLEMENTATIONS
-
-PROJECT = Path(__file__).parents[2]
 
 _SAMPLES = 150
 """Held-out samples drawn over a decision boundary."""
@@ -159,7 +158,7 @@ def rerun_command(trial: Trial, folder: Path) -> str:
     import os
 
     path = folder / "trials" / trial.key / "plan.toml"
-    near = os.path.relpath(path.absolute(), PROJECT)
+    near = os.path.relpath(path.absolute(), CHECKOUT) if IN_CHECKOUT else str(path.absolute())
     return f"python -m experiments.run {shlex.quote(near)} --fresh"
 
 

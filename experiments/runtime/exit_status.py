@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
+from experiments.runtime.extras import missing_extras
+
 ALL_WELL = 0
 DIVERGENT = 1
 REGRESSED = 1
@@ -23,14 +25,19 @@ OUTPUT_CLOSED = 141
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 
 
-def unless_interrupted(run: Callable[[], int]) -> int:
+def unless_interrupted(run: Callable[[], int], extras: tuple[str, ...] = ()) -> int:
     """Return the exit status of a command, also where an interrupt or its output ends it.
+
+    Where something of NumPy or of these extras is not installed, one line says what to do.
 
     What it says on standard error may be lost, and ends nothing: the terminal may be gone while
     the work goes on.
     """
     _fill_standard_descriptors()
     with _lenient_stderr():
+        if missing := missing_extras(extras):
+            print(missing, file=sys.stderr)
+            return BAD_INPUT
         try:
             status = run()
             # What cannot be written shows here, and not when Python has already said goodbye.

@@ -15,6 +15,7 @@ import pytest
 
 from experiments import run
 from experiments.plan.plan import load_plan
+from experiments.runtime.places import CHECKOUT
 from experiments.trials import trial as trial_module
 from experiments.trials.hold import held
 from experiments.trials.own_files import OwnFiles
@@ -280,6 +281,7 @@ from pathlib import Path
 
 from experiments import run
 from experiments.plan.plan import load_plan
+from experiments.runtime.places import CHECKOUT
 from experiments.trials import execution
 from experiments.trials import trial as trial_module
 from experiments.trials.store import Store
@@ -303,7 +305,7 @@ def run_without_training(small_plan, small_run, out, redirection):
         capture_output=True,
         text=True,
         timeout=300,
-        env={**os.environ, "PYTHONPATH": str(run.PROJECT)},
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
     )
 
 
@@ -404,7 +406,7 @@ def test_the_default_plan_is_found_from_anywhere(tmp_path):
     done = subprocess.run(
         [*COMMAND, "--list"],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(run.PROJECT)},
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
         capture_output=True,
         text=True,
         check=True,

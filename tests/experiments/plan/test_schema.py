@@ -31,12 +31,12 @@ def test_the_command_writes_both(tmp_path, monkeypatch, capsys):
     guide = (ROOT / GUIDE).read_text()
     emptied = re.sub(r"(<!-- table of .* -->\n)[^<]*", r"\1", guide)
     (tmp_path / GUIDE).write_text(emptied)
-    monkeypatch.setattr(command, "_PROJECT", tmp_path)
-    assert command.main() == 0
+    monkeypatch.setattr(command, "CHECKOUT", tmp_path)
+    assert command.main([]) == 0
     assert (tmp_path / GUIDE).read_text() == guide != emptied
     assert (tmp_path / SCHEMA).read_text() == schema_text()
     (tmp_path / GUIDE).write_text("nothing")
-    assert command.main() == 2
+    assert command.main([]) == 2
     assert "no place for the table of a plan" in capsys.readouterr().err
 
 

@@ -15,6 +15,7 @@ from experiments.report.__main__ import main
 from experiments.report.charts import chart_library
 from experiments.report.run_result import RunResult
 from experiments.report.trial_section import as_script
+from experiments.runtime.places import CHECKOUT
 from experiments.trials.own_files import OwnFiles
 
 
@@ -51,7 +52,7 @@ def test_just_one_trial_can_be_run_again(page, mixed_run):
         assert [again.key for again in plan.trials] == [trial.key]
         # Elsewhere than the run itself, whose tables it must not overwrite.
         assert plan.name == f"mixed-{trial.name}"
-        near = os.path.relpath(path, html.PROJECT)
+        near = os.path.relpath(path, CHECKOUT)
         assert f"python -m experiments.run {near} --fresh" in page
 
 
