@@ -44,11 +44,14 @@ clean:
 $(INSTALLED):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "make: $(PYTHON) is older than Python 3.11; name another: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	@echo "set-up, once: 1/2 making .venv"
+	@$(PYTHON) -m venv .venv
+	@echo "set-up, once: 2/2 installing Keras, TensorFlow and what tests need: some minutes, 3 GB"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 		--constraint constraints.txt --editable '.[dev]'
 	@rm -f .venv/installed-*
 	@touch $@
+	@echo "set-up done; the next call starts at once"
 
 $(PEERS_INSTALLED): $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
