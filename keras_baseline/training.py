@@ -19,8 +19,9 @@ from keras_baseline.backends import NoiseSource, active, require
 from keras_baseline.model import build_accuracy, build_loss
 from keras_baseline.optimizers import build_optimizer
 from scratchnet.architecture import Architecture
+from scratchnet.history import History
 from scratchnet.noise import draw_noise
-from scratchnet.training import History, Training
+from scratchnet.training import Training
 from scratchnet.types import Array
 
 OnEpochs = Callable[[int, History], None]

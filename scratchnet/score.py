@@ -32,21 +32,25 @@ class EpochScore:
 
     def __init__(self, network: Network, samples: int) -> None:
         self._network = network
-        self._samples = samples
         self._room = min(samples, _ROOM)
         shape = (self._room, network.architecture.units)
         self._outputs: Array = np.zeros(shape, network.dtype, order="F")
         self._targets = zero_targets(network.architecture, self._outputs)
-        self._gathered = 0
         self._counters: dict[int, _Counter] = {}
-        self._loss, self._right = 0.0, 0
+        self.begin()
         self._regularized = any(
             weight.regularizer is not None for weight in network.architecture.weights().values()
         )
 
+    def begin(self) -> None:
+        """Begin an epoch."""
+        self._loss, self._right = 0.0, 0
+        self._counted = self._gathered = 0
+
     def add(self, plan: BatchPlan) -> None:
         """Count a batch whose `outputs` are filled; leaves its loss ready for `backward`."""
         size = len(plan.targets)
+        self._counted += size
         if 2 * size > self._room:
             plan.forward_prediction()
             self._loss += plan.run_loss() * size
@@ -62,12 +66,13 @@ class EpochScore:
         np.copyto(self._targets[self._gathered : stop], plan.targets)
         self._gathered = stop
 
-    def finish(self) -> tuple[float, float]:
-        """Return the mean loss and the accuracy of the epoch, and begin the next one."""
+    def so_far(self) -> dict[str, float]:
+        """Return the mean loss and the accuracy of the epoch up to here."""
         self._count()
-        means = float(self._loss / self._samples), self._right / self._samples
-        self._loss, self._right = 0.0, 0
-        return means
+        return {
+            "loss": float(self._loss / self._counted),
+            "accuracy": self._right / self._counted,
+        }
 
     def _count(self) -> None:
         size = self._gathered

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from time import perf_counter
 
 import numpy as np
@@ -11,40 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from scratchnet.architecture import Architecture
 from scratchnet.batch_plan import BatchPlan
+from scratchnet.callbacks import Callback, CallbackList, OngoingTraining
 from scratchnet.checks import check_whole_number
+from scratchnet.history import History
 from scratchnet.network import Network, check_state
 from scratchnet.optimizers import Optimizer, OptimizerState
 from scratchnet.score import EpochScore
 from scratchnet.types import Array
-
-
-@dataclass(repr=False)
-class History:
-    """What training saw, one entry per epoch, in the meaning of ``keras.callbacks.History``.
-
-    Attributes
-    ----------
-    loss
-        Mean over the epoch's batches, weighted by their sizes, of the loss before each update.
-    accuracy
-        Share of the epoch's samples that were right before their batch's update.
-    val_loss, val_accuracy
-        On the validation data at the end of the epoch; empty without such data.
-    seconds
-        Wall-clock time of the epoch's training, validation not included.
-    """
-
-    loss: list[float] = field(default_factory=list)
-    accuracy: list[float] = field(default_factory=list)
-    val_loss: list[float] = field(default_factory=list)
-    val_accuracy: list[float] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
-
-    def __repr__(self) -> str:
-        """Return the number of epochs and the last of every curve in a line."""
-        curves = ("loss", "accuracy", "val_loss", "val_accuracy")
-        last = [f"{name} {getattr(self, name)[-1]:.4g}" for name in curves if getattr(self, name)]
-        return f"History({', '.join([f'{len(self.loss)} epochs', *last])})"
 
 
 @dataclass(frozen=True)
@@ -173,6 +147,8 @@ def fit(
     batch_size: int | None = None,
     shuffle_seed: int | None = None,
     validation_data: tuple[ArrayLike, ArrayLike] | None = None,
+    validation_split: float = 0.0,
+    callbacks: Sequence[Callback] = (),
     on_epoch_end: Callable[[int, History], bool | None] | None = None,
 ) -> History:
     """Train a network.
@@ -193,6 +169,11 @@ def fit(
         See `BatchOrder`: None is one batch of all samples, and no shuffling.
     validation_data
         Inputs and targets to evaluate after each epoch.
+    validation_split
+        Without `validation_data`: that share of the samples, from the end, is not trained on but
+        evaluated. As in Keras, ``floor(samples * (1 - validation_split))`` are trained on.
+    callbacks
+        See `scratchnet.callbacks`; called in their order.
     on_epoch_end
         Called with the epoch (from 0) and the history so far. Training stops early when it
         returns True; it may change the learning rate by ``optimizer.set_learning_rate``.
@@ -212,31 +193,48 @@ def fit(
     check_state(optimizer, network)
     inputs = network.check_inputs(x)
     targets = network.check_targets(y, len(inputs))
-    order = BatchOrder(len(inputs), batch_size, shuffle_seed)
     validation = _validation(network, validation_data)
+    if validation is None and validation_split:
+        kept = _trained_on(len(inputs), validation_split)
+        validation = inputs[kept:], targets[kept:]
+        inputs, targets = inputs[:kept], targets[:kept]
+    order = BatchOrder(len(inputs), batch_size, shuffle_seed)
     feed = _feed_whole if len(order.bounds) == 1 and shuffle_seed is None else _feed_batches
     history = History()
     batches = feed(network, inputs, targets, order)
     score = EpochScore(network, len(inputs))
+    training = OngoingTraining(network, optimizer, DIRECTIONS, validation is not None)
+    called = CallbackList(callbacks, training)
+    called.on_train_begin()
     with np.errstate(over="ignore"):
         for epoch in range(initial_epoch, epochs):
+            called.on_epoch_begin(epoch)
             started = perf_counter()
-            for plan in batches(epoch):
+            for batch, plan in enumerate(batches(epoch)):
+                if called.watches_batches:
+                    called.on_train_batch_begin(batch)
                 plan.draw_noise(network.seed, optimizer.iterations)
                 plan.forward_outputs()
                 score.add(plan)
                 plan.backward()
                 optimizer.step()
-            loss, accuracy = score.finish()
+                if called.watches_batches:
+                    called.on_train_batch_end(batch, score.so_far)
+                    if training.stop_training:
+                        break
+            logs = score.so_far()
+            score.begin()
             history.seconds.append(perf_counter() - started)
-            history.loss.append(loss)
-            history.accuracy.append(accuracy)
             if validation is not None:
                 loss, accuracy = evaluate(network, *validation)
-                history.val_loss.append(loss)
-                history.val_accuracy.append(accuracy)
+                logs |= {"val_loss": loss, "val_accuracy": accuracy}
+            called.on_epoch_end(epoch, logs)
+            history.append(epoch, logs)
             if on_epoch_end is not None and on_epoch_end(epoch, history) is True:
+                training.stop_training = True
+            if training.stop_training:
                 break
+    called.on_train_end()
     return history
 
 
@@ -253,6 +251,24 @@ def evaluate(network: Network, x: ArrayLike, y: ArrayLike) -> tuple[float, float
 
 
 Batches = Callable[[int], Iterator[BatchPlan]]
+
+DIRECTIONS = {"loss": "down", "accuracy": "up"}
+"""By curve: in which direction it improves."""
+
+
+def _trained_on(samples: int, validation_split: float) -> int:
+    """Return how many samples are left to train on."""
+    share = validation_split
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share < 1:
+        raise ValueError(f"validation_split = {share!r}; expected a number from 0 to below 1")
+    kept = math.floor(samples * (1.0 - share))
+    if kept in (0, samples):
+        raise ValueError(
+            f"validation_split = {share!r} of {samples} samples leaves "
+            f"{'none to train on' if not kept else 'none to validate on'}; expected another share, "
+            "or more samples"
+        )
+    return kept
 
 
 def _validation(

@@ -15,6 +15,7 @@ from experiments.parity.exact.formulas.activation_examples import ACTIVATION_EXA
 from experiments.parity.exact.formulas.example import Example
 from experiments.parity.exact.formulas.examples import LAYER_EXAMPLES, LOSS_EXAMPLES
 from scratchnet.activations import ACTIVATIONS
+from scratchnet.callbacks import CALLBACKS
 from scratchnet.initializers import INITIALIZERS
 from scratchnet.layers import LAYERS
 from scratchnet.losses import LOSSES
@@ -38,7 +39,8 @@ _IN_NUMPY = {
     "metrics": dict.fromkeys(
         ("BinaryAccuracy", "CategoricalAccuracy", "SparseCategoricalAccuracy"), "accuracy"
     ),
-    "callbacks": {"History": "what `fit` returns", "LambdaCallback": "`on_epoch_end` of `fit`"},
+    "callbacks": {"History": "what `fit` returns"}
+    | {kind.__name__: f"callbacks.{kind.__name__}" for kind in CALLBACKS},
 }
 """By module: what is covered, by Keras's name, and what it is called here."""
 

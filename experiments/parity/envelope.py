@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from experiments.parity.exact.rounding import Bounded
 from experiments.parity.trace import ParityRow
 from scratchnet.conventions import CONVENTIONS
+from scratchnet.history import History
 from scratchnet.optimizers import Optimizer, OptimizerState
 from scratchnet.parameters import Parameters
-from scratchnet.training import History, Training
+from scratchnet.training import Training
 
 CURVES = ("loss", "val_loss")
 """The curves that are judged."""

@@ -34,9 +34,10 @@ from experiments.parity.step import TwinStep
 from experiments.parity.trace import ParityRow, Snapshot, new_state
 from experiments.parity.verdict import Divergence, Judgement, Sides, judge_values
 from scratchnet.architecture import Architecture
+from scratchnet.history import History
 from scratchnet.network import Network
 from scratchnet.optimizers import Optimizer, optimizer_from_dict
-from scratchnet.training import BatchOrder, History, Training
+from scratchnet.training import BatchOrder, Training
 from scratchnet.types import Array
 
 Arrays = Mapping[str, ArrayLike]

@@ -29,7 +29,7 @@ from experiments.trials.comparability import Comparability
 from experiments.trials.sources import origin
 from experiments.trials.trial import TrialResult
 from experiments.trials.turns import IMPLEMENTATIONS, EpochSeconds
-from scratchnet.training import History
+from scratchnet.history import History
 from scratchnet.types import Array
 
 FORMAT = 3
@@ -118,7 +118,7 @@ def record(result: TrialResult) -> Record:
     arrays: dict[str, Array] = {
         f"{side}/{column}": np.array(values)
         for side in IMPLEMENTATIONS
-        for column, values in vars(getattr(result, side)).items()
+        for column, values in _columns(getattr(result, side)).items()
     }
     arrays |= {f"envelope/{name}": values for name, values in result.envelope.items()}
     arrays |= {
@@ -178,6 +178,16 @@ def _parsed(text: bytes) -> dict[str, Any]:
     return table
 
 
+_METRICS = "metrics/"
+
+
+def _columns(history: History) -> dict[str, list[float]]:
+    """Return every curve of a history by its name in an archive."""
+    columns = dict(vars(history))
+    metrics = columns.pop("metrics")
+    return columns | {f"{_METRICS}{name}": values for name, values in metrics.items()}
+
+
 def _key(table: Mapping[str, Any]) -> str:
     if "key" in table:
         return str(table["key"])
@@ -196,7 +206,13 @@ def _result(trial: Trial, table: Mapping[str, Any], arrays: Mapping[str, Array])
         }
 
     def history(side: str) -> History:
-        return History(**{column: values.tolist() for column, values in under(side).items()})
+        columns = {column: values.tolist() for column, values in under(side).items()}
+        metrics = {
+            column.removeprefix(_METRICS): columns.pop(column)
+            for column in list(columns)
+            if column.startswith(_METRICS)
+        }
+        return History(**columns, metrics=metrics)
 
     boundary = under("boundary/")
     return TrialResult(

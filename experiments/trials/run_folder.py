@@ -22,7 +22,7 @@ from experiments.trials.comparability import Comparability
 from experiments.trials.store import FINISHED, Store, StoreError
 from experiments.trials.trial import TrialResult
 from experiments.trials.turns import IMPLEMENTATIONS, EpochSeconds
-from scratchnet.training import History
+from scratchnet.history import History
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -393,8 +393,8 @@ def _comparability(row: pd.DataFrame) -> Comparability:
 
 def _history(rows: pd.DataFrame) -> History:
     return History(
-        **{
-            column: rows[column].tolist()
-            for column in ("loss", "accuracy", "val_loss", "val_accuracy")
-        }
+        loss=rows["loss"].tolist(),
+        accuracy=rows["accuracy"].tolist(),
+        val_loss=rows["val_loss"].tolist(),
+        val_accuracy=rows["val_accuracy"].tolist(),
     )

@@ -18,7 +18,7 @@ from experiments.trials.comparability import Accuracies, Settings
 from experiments.trials.store import StoreError
 from experiments.trials.trial import TrialResult
 from experiments.trials.turns import IMPLEMENTATIONS
-from scratchnet.training import History
+from scratchnet.history import History
 
 # From the best to the worst; a trial's verdict is its worst row's.
 VERDICTS = ("identical", "rounding", "chaos", "undecidable", "divergent")

@@ -32,9 +32,10 @@ from experiments.trials.comparability import (
 from experiments.trials.data import TrialData, load_data
 from experiments.trials.snapshots import take_snapshot
 from experiments.trials.turns import EpochSeconds, measure
+from scratchnet.history import History
 from scratchnet.network import initial_weights
 from scratchnet.optimizers import OptimizerState
-from scratchnet.training import History, Training
+from scratchnet.training import Training
 from scratchnet.types import Array
 
 OnProgress = Callable[[str, float], None]

@@ -21,7 +21,7 @@ from experiments.trials.comparability import (
 from experiments.trials.store import Failure, Store
 from experiments.trials.trial import TrialResult
 from experiments.trials.turns import EpochSeconds
-from scratchnet.training import History
+from scratchnet.history import History
 
 SMALL_PLAN = """
 name = "small"

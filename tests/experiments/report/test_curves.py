@@ -5,7 +5,7 @@ import pytest
 
 from experiments.report.curves import numbers, thin_curves, thin_timings
 from experiments.trials.turns import EpochSeconds
-from scratchnet.training import History
+from scratchnet.history import History
 
 
 def with_losses(result, ours, twin, width=None):
