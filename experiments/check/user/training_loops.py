@@ -370,6 +370,8 @@ class FunctionLoopHandle(Handle):
             root = self._call(start, layout, enter)
         seen = Seen(start, chain, named=dict(watch.seen))
         seen.after = [place.read(root) for place in chain]
+        if not does(self.name, "train") and not _changed(start, seen):
+            raise NoStepError("the loop changes no weights")
         _flatten_names(root, chain, seen, set())
         return seen
 
@@ -420,10 +422,28 @@ class FunctionLoopHandle(Handle):
         raise NoStepError("the loop was not left")
 
 
+def _is_result_name(name: str) -> bool:
+    """Whether a variable is named as what a network computes: it holds no weights."""
+    roles = set(roles_of(name.rpartition("_")[2])) | set(roles_of(name))
+    return bool(roles & {"prediction", "cache", "grads", "gradient"}) and "layer" not in name
+
+
+def _changed(start: Start, seen: Seen) -> bool:
+    """Whether a step has changed a weight: a loop that predicts or counts does not."""
+    return any(
+        not np.array_equal(before.kernel, after.kernel)
+        for before, after in zip(start.weights, seen.after or [], strict=False)
+    )
+
+
 def _weight_slots(root: dict[str, Any], names: dict[str, Any]) -> Iterator[Any]:
     """Yield the arrays of a loop's own names, then those of the module."""
     local = {name: root[name] for name in names if name in root}
-    yield from (s for s in walk(local) if not _is_data_name(s.words[0]) or len(s.path) > 1)
+    yield from (
+        s
+        for s in walk(local)
+        if len(s.path) > 1 or not (_is_data_name(s.words[0]) or _is_result_name(s.words[0]))
+    )
     others = {name: value for name, value in root.items() if name not in names}
     yield from (s for s in walk(others) if not _is_data_name(s.words[0]))
 

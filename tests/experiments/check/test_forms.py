@@ -213,3 +213,35 @@ def test_adam_in_a_step_is_no_divergence_unless_it_forgets(check):
     report = check(right.replace("if self.t == 1:", "if True:"))
     assert report.verdict == "divergent"
     assert report.first_divergence.tensor == "kernel_updated"
+
+
+ONLY_PREDICTS = """
+import numpy as np
+
+class Network:
+    def __init__(self):
+        self.rules = []
+
+    def add(self, rule):
+        self.rules.append(rule)
+
+    def predict(self, x):
+        output = np.zeros((4, 1))
+        for row in range(3):
+            output = output + row
+        return output
+
+    def evaluate(self, x, y):
+        predictions = np.ones((x.shape[1], y.shape[1]))
+        right = 0
+        for row in range(len(x)):
+            predictions = predictions * 1.0
+            right += int(predictions[0, 0] == y[row, 0])
+        return right / len(x)
+"""
+
+
+def test_a_loop_that_only_predicts_or_counts_is_not_judged(check):
+    report = check(ONLY_PREDICTS)
+    assert report.not_judged
+    assert report.verdict not in ("rounding", "divergent")
