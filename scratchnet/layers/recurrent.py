@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -41,6 +41,7 @@ class Recurrent(Layer):
 
     units: int
     activation: str = "tanh"
+    _: KW_ONLY
     use_bias: bool = True
     kernel_initializer: str = "glorot_uniform"
     recurrent_initializer: str = "orthogonal"
@@ -242,6 +243,7 @@ class LSTM(Recurrent):
     recurrence: ClassVar[type[Recurrence]] = LongShortTermRecurrence
 
     recurrent_activation: str = "sigmoid"
+    _: KW_ONLY
     unit_forget_bias: bool = True
 
     def __post_init__(self) -> None:
@@ -309,6 +311,7 @@ class GRU(Recurrent):
     recurrence: ClassVar[type[Recurrence]] = GatedRecurrence
 
     recurrent_activation: str = "sigmoid"
+    _: KW_ONLY
     reset_after: bool = True
 
     def __post_init__(self) -> None:

@@ -72,3 +72,11 @@ def test_one_mask_counts_for_all_time_steps_and_none_in_inference(made):
 def test_a_forget_gate_starts_at_1():
     weights = Network(Architecture((3, 2), (LSTM(2),), "mean_squared_error"), seed=0).weights
     np.testing.assert_array_equal(weights["lstm_1/bias"], [0, 0, 1, 1, 0, 0, 0, 0])
+
+
+@pytest.mark.parametrize("layer", [LSTM, GRU])
+def test_arguments_without_names_are_those_of_keras(layer):
+    made = layer(3, "relu", "tanh")
+    assert (made.activation, made.recurrent_activation) == ("relu", "tanh")
+    with pytest.raises(TypeError):
+        layer(3, "relu", "tanh", False)
