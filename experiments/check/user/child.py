@@ -25,7 +25,7 @@ from experiments.check.user.clock import DEAF, Alarm, TimeLimitError
 from experiments.check.user.forms import Form, may_have_form, recognise
 from experiments.check.user.found_form import FoundForm, arrays_of
 from experiments.check.user.line_watch import LineWatch
-from experiments.check.user.loading import load, withhold_ours
+from experiments.check.user.loading import import_folders, load, withhold_ours
 from experiments.check.user.program import Program, run_program
 from experiments.check.user.recorder import (
     NotRecognisedError,
@@ -334,7 +334,9 @@ def main() -> None:
     seal = Seal("experiments.check.user")
     give_up_signals_to(ancestors(os.getppid()))
     withhold_ours(Path(__file__).resolve().parents[3])
-    sys.path.insert(0, str(path.parent))
+    own, *above = import_folders(path)
+    sys.path.insert(0, str(own))
+    sys.path += map(str, above)
     while (question := channel.receive()) is not None:
         header, arrays = question
         number = header["number"]

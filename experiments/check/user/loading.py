@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.abc
 import importlib.util
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.check.user.clock import Alarm, TimeLimitError
+from experiments.check.user.notebook import python_of
 from experiments.check.user.recorder import Problem, raised, timed_out
 
 OURS = ("experiments", "scratchnet", "keras_baseline")
@@ -62,6 +64,30 @@ class _Withheld(importlib.abc.MetaPathFinder):
                 f"{fullname} is not to be had here: the network is judged by it", name=fullname
             )
         return None
+
+
+def import_folders(path: Path) -> list[Path]:
+    """Return the folders that a file imports from, its own first.
+
+    A file in a package is mostly started from the folder above: a folder up to three levels higher
+    counts where it holds what the file imports by name.
+    """
+    folders = [path.parent]
+    try:
+        source = path.read_bytes()
+        tree = ast.parse(python_of(source) if path.suffix == ".ipynb" else source)
+    except (OSError, SyntaxError, ValueError):
+        return folders
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.partition(".")[0])
+    for folder in path.parents[1:4]:
+        if any((folder / n).is_dir() or (folder / f"{n}.py").is_file() for n in names):
+            folders.append(folder)
+    return folders
 
 
 def withhold_ours(root: Path) -> None:
