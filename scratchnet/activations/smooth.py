@@ -7,6 +7,7 @@ from math import pi, sqrt
 import numpy as np
 
 from scratchnet.activations.base import Scratch
+from scratchnet.activations.basic import sigmoid
 from scratchnet.erfc import erfc
 from scratchnet.tape import Tape
 from scratchnet.types import Array
@@ -109,11 +110,7 @@ def celu_backward(
 
 def softplus(tape: Tape, z: Array, a: Array, scratch: Scratch) -> None:
     """a = log(1 + exp(z)) = max(z, 0) + log1p(exp(-|z|)) (``keras.activations.softplus``)."""
-    logarithm = scratch.array("logarithm")
-    tape.add(np.abs, z, out=logarithm)
-    tape.add(np.multiply, logarithm, scratch.number(-1), out=logarithm)
-    tape.add(np.exp, logarithm, out=logarithm)
-    tape.add(np.log1p, logarithm, out=logarithm)
+    logarithm = _log1p_exp(tape, z, scratch)
     tape.add(np.maximum, z, scratch.zeros, out=a)
     tape.add(np.add, a, logarithm, out=a)
 
@@ -122,17 +119,13 @@ def softplus_backward(
     tape: Tape, z: Array, a: Array, da: Array, dz: Array, scratch: Scratch
 ) -> None:
     """dz = da / (1 + exp(-z))."""
-    _sigmoid(tape, z, dz, scratch)
+    sigmoid(tape, z, dz, scratch)
     tape.add(np.multiply, dz, da, out=dz)
 
 
 def log_sigmoid(tape: Tape, z: Array, a: Array, scratch: Scratch) -> None:
     """a = log(1 / (1 + exp(-z))) = -softplus(-z) (``keras.activations.log_sigmoid``)."""
-    logarithm = scratch.array("logarithm")
-    tape.add(np.abs, z, out=logarithm)
-    tape.add(np.multiply, logarithm, scratch.number(-1), out=logarithm)
-    tape.add(np.exp, logarithm, out=logarithm)
-    tape.add(np.log1p, logarithm, out=logarithm)
+    logarithm = _log1p_exp(tape, z, scratch)
     tape.add(np.minimum, z, scratch.zeros, out=a)
     tape.add(np.subtract, a, logarithm, out=a)
 
@@ -166,7 +159,7 @@ def softsign_backward(
 def silu(tape: Tape, z: Array, a: Array, scratch: Scratch) -> None:
     """a = z sigmoid(z) (``keras.activations.silu``, also ``swish``; Ramachandran et al. 2017)."""
     gate = scratch.array("gate")
-    _sigmoid(tape, z, gate, scratch)
+    sigmoid(tape, z, gate, scratch)
     tape.add(np.multiply, z, gate, out=a)
 
 
@@ -191,7 +184,7 @@ def mish(tape: Tape, z: Array, a: Array, scratch: Scratch) -> None:
 def mish_backward(tape: Tape, z: Array, a: Array, da: Array, dz: Array, scratch: Scratch) -> None:
     """dz = da (gate + z (1 - gate^2) sigmoid(z)), with gate = tanh(softplus(z))."""
     gate, slope = scratch.array("gate"), scratch.array("slope")
-    _sigmoid(tape, z, slope, scratch)
+    sigmoid(tape, z, slope, scratch)
     tape.add(np.multiply, slope, z, out=slope)
     tape.add(np.multiply, gate, gate, out=dz)
     tape.add(np.subtract, scratch.number(1), dz, out=dz)
@@ -295,9 +288,11 @@ def squareplus_backward(
     tape.add(np.multiply, dz, scratch.number(0.5), out=dz)
 
 
-def _sigmoid(tape: Tape, z: Array, out: Array, scratch: Scratch) -> None:
-    """Append 1 / (1 + exp(-z))."""
-    tape.add(np.multiply, z, scratch.number(-1), out=out)  # see `basic.sigmoid`
-    tape.add(np.exp, out, out=out)
-    tape.add(np.add, out, scratch.number(1), out=out)
-    tape.add(np.reciprocal, out, out=out)
+def _log1p_exp(tape: Tape, z: Array, scratch: Scratch) -> Array:
+    """Append log1p(exp(-|z|)), which never overflows; return where it is."""
+    logarithm = scratch.array("logarithm")
+    tape.add(np.abs, z, out=logarithm)
+    tape.add(np.multiply, logarithm, scratch.number(-1), out=logarithm)  # see `basic.sigmoid`
+    tape.add(np.exp, logarithm, out=logarithm)
+    tape.add(np.log1p, logarithm, out=logarithm)
+    return logarithm
