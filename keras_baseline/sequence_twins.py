@@ -82,19 +82,14 @@ class GivenMasks(keras.layers.Layer):  # type: ignore[misc]
         """Return the layer's outputs; its cell keeps the masks that it finds."""
         x, noise = inputs
         if training:
-            cell, start = self.inner.cell, 0
-            gates = len(self.layer.recurrence.gates)
-            copies = gates if self.layer.recurrent_dropout else 1
-            for kept, rate, size in (
-                ("_dropout_mask", self.layer.dropout, x.shape[-1]),
-                ("_recurrent_dropout_mask", self.layer.recurrent_dropout, self.layer.units),
+            inputs, states = self.layer.mask_places(x.shape[-1])
+            for kept, rate, places in (
+                ("_dropout_mask", self.layer.dropout, inputs),
+                ("_recurrent_dropout_mask", self.layer.recurrent_dropout, states),
             ):
-                masks = []
-                for _ in range(copies if rate else 0):
-                    masks.append(noise[:, start : start + size] * (1.0 / (1.0 - rate)))
-                    start += size
+                masks = [noise[:, place] * (1.0 / (1.0 - rate)) for place in places]
                 if masks:
-                    setattr(cell, kept, masks if copies > 1 else masks[0])
+                    setattr(self.inner.cell, kept, masks if len(masks) > 1 else masks[0])
         return self.inner(x, mask=mask[0] if mask else None, training=training)
 
     def compute_output_shape(self, input_shape: Any) -> Any:

@@ -37,8 +37,6 @@ class Recurrence(ABC):
         What its weights' names begin with, as ``"lstm_1/"``.
     noise
         ``(samples, masks)`` of 0 and 1, see `Recurrent.noise_shape`; None where none is needed.
-    zeroes_masked
-        Whether the outputs of masked time steps are 0 and not those of the step before.
 
     Attributes
     ----------
@@ -60,10 +58,8 @@ class Recurrence(ABC):
         parameters: Parameters,
         prefix: str,
         noise: Array | None = None,
-        *,
-        zeroes_masked: bool = False,
     ) -> None:
-        self.layer, self.source, self.zeroes_masked = layer, source, zeroes_masked
+        self.layer, self.source = layer, source
         self._parameters, self._prefix = parameters, prefix
         samples, steps, features = source.values.shape
         self.units, self.steps = layer.units, steps
@@ -89,40 +85,32 @@ class Recurrence(ABC):
         self.masked = None if source.mask is None else np.zeros((steps, samples), np.bool_)
         self.squash = ACTIVATIONS[layer.activation]
         self._scratches: dict[tuple[int, str], Scratch] = {}
-        self._bind_masks(noise, copies, features)
+        self.x_masks: list[Array] = []
+        self.h_masks: list[Array] = []
+        self._scale_masks = Tape()
+        if noise is not None:
+            self._bind_masks(channels_first(noise), features)
 
-        sequence = self.h[:, 1:]
-        if zeroes_masked and self.masked is not None:
-            sequence = made(self.units, steps)
-        self.sequence = sequence
-        self.outputs = sequence.T if layer.return_sequences else self.h[:, -1].T
-        if layer.return_sequences:
-            self.outputs = sequence.transpose(2, 1, 0)
-            self.handed = made(self.units, steps).transpose(2, 1, 0)
-        else:
-            self.handed = made(self.units).T
+        self.outputs = (self.h[:, 1:] if layer.return_sequences else self.h[:, -1]).T
+        self.handed = np.zeros_like(self.outputs)
         self.dx = source.claim_gradient()
         self.forward = self._forward(dropped=True)
         self.inference = self._forward(dropped=False) if noise is not None else self.forward
         self.backward = self._backward()
 
-    def _bind_masks(self, noise: Array | None, copies: int, features: int) -> None:
-        """Cut the noise into the masks of ``x`` and of ``h``, one for each copy."""
-        self.noise = noise
-        self.x_masks: list[Array] = []
-        self.h_masks: list[Array] = []
-        if noise is None:
-            return
-        memory = channels_first(noise)
-        self.scaled = np.zeros(memory.shape, memory.dtype)
-        start = 0
-        for rate, masks, size in (
-            (self.layer.dropout, self.x_masks, features),
-            (self.layer.recurrent_dropout, self.h_masks, self.units),
+    def _bind_masks(self, noise: Array, features: int) -> None:
+        """Make the masks of ``x`` and of ``h``, one for each copy, and the ops that scale them."""
+        scaled = np.zeros(noise.shape, noise.dtype)
+        inputs, states = self.layer.mask_places(features)
+        for rate, masks, places in (
+            (self.layer.dropout, self.x_masks, inputs),
+            (self.layer.recurrent_dropout, self.h_masks, states),
         ):
-            for _ in range(copies if rate else 0):
-                masks.append(self.scaled[start : start + size])
-                start += size
+            if places:
+                masks += [scaled[place] for place in places]
+                every = slice(places[0].start, places[-1].stop)
+                scale = np.asarray(1 / (1 - rate), self.z.dtype)
+                self._scale_masks.add(np.multiply, noise[every], scale, out=scaled[every])
 
     def weight(self, name: str) -> Array:
         """Return a weight of the layer."""
@@ -151,18 +139,8 @@ class Recurrence(ABC):
         x = channels_first(self.source.values)[:, self.way]
         self.copy_rows(tape, self.kernel_T, self.weight("kernel"))
         self.copy_rows(tape, self.recurrent_T, self.weight("recurrent_kernel"))
-        if self.noise is not None and dropped:
-            start = 0
-            for rate, masks in (
-                (layer.dropout, self.x_masks),
-                (layer.recurrent_dropout, self.h_masks),
-            ):
-                stop = start + sum(len(mask) for mask in masks)
-                scale = np.asarray(1 / (1 - rate), self.z.dtype)
-                if masks:
-                    noise = channels_first(self.noise)[start:stop]
-                    tape.add(np.multiply, noise, scale, out=self.scaled[start:stop])
-                start = stop
+        if dropped:
+            tape += self._scale_masks
         for copy, own in enumerate(self.x):
             if self.x_masks and dropped:
                 mask = self.x_masks[self._keras(copy)]
@@ -179,9 +157,6 @@ class Recurrence(ABC):
             self.forward_step(tape, step, dropped=dropped)
             if self.masked is not None:
                 self._keep_state(tape, step)
-        if self.zeroes_masked and self.masked is not None:
-            tape.add(np.copyto, self.h[:, 1:], out=self.sequence)
-            tape.add(np.copyto, 0.0, out=self.sequence, where=self.masked)
         return tape
 
     def add_bias(self, tape: Tape) -> None:
@@ -237,9 +212,7 @@ class Recurrence(ABC):
 
     def _backward(self) -> Tape:
         tape, layer = Tape(), self.layer
-        handed = self.handed.T if not layer.return_sequences else self.handed.transpose(2, 1, 0)
-        if self.zeroes_masked and self.masked is not None:
-            tape.add(np.copyto, 0.0, out=handed, where=self.masked)
+        handed = self.handed.T
         for step in reversed(range(self.steps)):
             last = step == self.steps - 1
             if layer.return_sequences and not last:

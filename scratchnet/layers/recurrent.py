@@ -118,15 +118,25 @@ class Recurrent(Layer):
         """Whether there is dropout."""
         return bool(self.dropout or self.recurrent_dropout)
 
-    def noise_shape(self, *shapes: tuple[int, ...]) -> tuple[int, ...]:
-        """Return the number of masks' values: those of the inputs, then those of the state.
+    def mask_places(self, features: int) -> tuple[list[slice], list[slice]]:
+        """Return where in the noise the masks of the inputs are, and where those of the state.
 
         One mask counts for all time steps. With recurrent dropout each gate has masks of its own,
-        as in Keras.
+        as in Keras; without it, one is for all gates.
         """
         copies = len(self.recurrence.gates) if self.recurrent_dropout else 1
-        inputs = copies * shapes[0][-1] if self.dropout else 0
-        return (inputs + (copies * self.units if self.recurrent_dropout else 0),)
+        inputs = range(copies if self.dropout else 0)
+        states = range(copies if self.recurrent_dropout else 0)
+        first = len(inputs) * features
+        return (
+            [slice(n * features, (n + 1) * features) for n in inputs],
+            [slice(first + n * self.units, first + (n + 1) * self.units) for n in states],
+        )
+
+    def noise_shape(self, *shapes: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the number of the masks' values, see `mask_places`."""
+        inputs, states = self.mask_places(shapes[0][-1])
+        return (sum(place.stop - place.start for place in [*inputs, *states]),)
 
     def draw_noise(self, random: np.random.RandomState, shape: tuple[int, ...]) -> Array:
         """Draw the masks: 1 where a value stays, else 0."""
@@ -193,7 +203,18 @@ class SimpleRNN(Recurrent):
 
 
 @dataclass(frozen=True)
-class LSTM(Recurrent):
+class Gated(Recurrent):
+    """What layers have in common whose gates have an activation of their own."""
+
+    recurrent_activation: str = "sigmoid"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_choice("recurrent_activation", self.recurrent_activation, ACTIVATIONS)
+
+
+@dataclass(frozen=True)
+class LSTM(Gated):
     """Long short-term memory (Hochreiter & Schmidhuber 1997; ``keras.layers.LSTM``).
 
     With ``z = kernel.T @ x_t + recurrent_kernel.T @ h_t-1 + bias``, cut into i, f, c, o::
@@ -211,8 +232,9 @@ class LSTM(Recurrent):
     ----------
     units
         Number of outputs of a time step, at least 1.
-    activation
-        Of the candidate and of the cell, a name in `scratchnet.activations.ACTIVATIONS`.
+    activation, recurrent_activation
+        Of the candidate and of the cell, and of the three gates: names in
+        `scratchnet.activations.ACTIVATIONS`.
     use_bias, unit_forget_bias
         Whether there is a bias, and whether that of the forget gate starts at 1.
     kernel_initializer, recurrent_initializer, bias_initializer
@@ -228,8 +250,6 @@ class LSTM(Recurrent):
         Whether the sequence is gone through from its end.
     return_state, stateful
         Only false: a layer has one output here, and every batch starts from a state of zeros.
-    recurrent_activation
-        Of the three gates.
     name, inputs
         See `scratchnet.layers.Layer`.
 
@@ -242,13 +262,11 @@ class LSTM(Recurrent):
     kind: ClassVar[str] = "lstm"
     recurrence: ClassVar[type[Recurrence]] = LongShortTermRecurrence
 
-    recurrent_activation: str = "sigmoid"
     _: KW_ONLY
     unit_forget_bias: bool = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_choice("recurrent_activation", self.recurrent_activation, ACTIVATIONS)
         check_boolean("unit_forget_bias", self.unit_forget_bias)
 
     def bias_rule(self) -> str | Initializer:
@@ -263,7 +281,7 @@ class LSTM(Recurrent):
 
 
 @dataclass(frozen=True)
-class GRU(Recurrent):
+class GRU(Gated):
     """Gated recurrent unit (Cho et al. 2014; ``keras.layers.GRU``).
 
     With ``x`` and ``h`` standing for their products with the kernels and a row of the bias each::
@@ -277,8 +295,8 @@ class GRU(Recurrent):
     ----------
     units
         Number of outputs of a time step, at least 1.
-    activation
-        Of the candidate, a name in `scratchnet.activations.ACTIVATIONS`.
+    activation, recurrent_activation
+        Of the candidate, and of the two gates: names in `scratchnet.activations.ACTIVATIONS`.
     use_bias
         Whether there is a bias: two rows of it with `reset_after`, for x and for h.
     kernel_initializer, recurrent_initializer, bias_initializer
@@ -294,8 +312,6 @@ class GRU(Recurrent):
         Whether the sequence is gone through from its end.
     return_state, stateful
         Only false: a layer has one output here, and every batch starts from a state of zeros.
-    recurrent_activation
-        Of the two gates.
     reset_after
         Whether the reset gate comes after the product with the state.
     name, inputs
@@ -310,13 +326,11 @@ class GRU(Recurrent):
     kind: ClassVar[str] = "gru"
     recurrence: ClassVar[type[Recurrence]] = GatedRecurrence
 
-    recurrent_activation: str = "sigmoid"
     _: KW_ONLY
     reset_after: bool = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_choice("recurrent_activation", self.recurrent_activation, ACTIVATIONS)
         check_boolean("reset_after", self.reset_after)
 
     def bias_shape(self) -> tuple[int, ...]:

@@ -46,21 +46,15 @@ class Masks:
         none: tuple[Bounded | None, ...] = (None,) * gates
         if at.noise is None or not at.training:
             return cls(none, none)
-        exact, copies, start = at.inputs[0].precision, gates if layer.recurrent_dropout else 1, 0
-        found: list[tuple[Bounded | None, ...]] = []
-        for rate, size in (
-            (layer.dropout, at.inputs[0].shape[2]),
-            (layer.recurrent_dropout, layer.units),
-        ):
-            if not rate:
-                found.append(none)
-                continue
-            scale = exact.exact(1.0) / exact.exact(1.0 - rate)
-            cut = [at.noise[:, start + n * size : start + (n + 1) * size] for n in range(copies)]
-            start += copies * size
-            masks = [exact.exact(mask) * scale for mask in cut]
-            found.append(tuple(masks * gates if copies == 1 else masks))
-        return cls(*found)
+        exact, noise = at.inputs[0].precision.exact, at.noise
+
+        def cut(places: list[slice], rate: float) -> tuple[Bounded | None, ...]:
+            scale = exact(1.0) / exact(1.0 - rate)
+            masks = [exact(noise[:, place]) * scale for place in places]
+            return tuple(masks * gates if len(masks) == 1 else masks) or none
+
+        inputs, states = layer.mask_places(at.inputs[0].shape[2])
+        return cls(cut(inputs, layer.dropout), cut(states, layer.recurrent_dropout))
 
 
 class Cell:
@@ -272,22 +266,17 @@ def _through(
 ) -> Bounded:
     """``kernel @ dz``; gate by gate where each has a mask of its own."""
     gates = list(gates)
-    if all(masks[gate] is None for gate in gates):
+    own = {id(masks[gate]) for gate in gates}
+    if len(own) == 1:
+        # One mask for all gates, or none: it may be applied before or after they are added up.
         both = concatenate(tuple(gradients[gate] for gate in gates), axis=1)
         columns = concatenate(tuple(cell.columns(kernel, gate) for gate in gates), axis=1)
-        return matmul(both, columns.T)
+        product, mask = matmul(both, columns.T), masks[gates[0]]
+        return product if mask is None else product * mask
     parts = []
     for gate in gates:
         part, mask = matmul(gradients[gate], cell.columns(kernel, gate).T), masks[gate]
         parts.append(part if mask is None else part * mask)
-    if len({id(masks[gate]) for gate in gates}) == 1:
-        # One mask for all gates: it may be applied before or after they are added up.
-        both = concatenate(tuple(gradients[gate] for gate in gates), axis=1)
-        columns = concatenate(tuple(cell.columns(kernel, gate) for gate in gates), axis=1)
-        mask = masks[gates[0]]
-        assert mask is not None
-        dropped: Bounded = matmul(both, columns.T) * mask
-        return dropped
     return stack(parts).sum(axis=0)
 
 
