@@ -202,10 +202,8 @@ class Examination:
             if fixed and (answered >= _MOST_FIXED or (answered and without_bias)):
                 break
             if found is not None:
-                depth = len(case.architecture.layers)
-                fits = found.deeper is None or depth == len(found.way.chain)
-                wanted = found if fits else found.deeper
-                if wanted is not None and wanted is not settled:
+                wanted = found.for_depth(len(case.architecture.layers))
+                if wanted is not settled:
                     self._settle(wanted)
                     settled = wanted
             if self._used > _CASES_SHARE * self._seconds:
@@ -240,8 +238,7 @@ class Examination:
         found = self._recognised
         try:
             if found is not None:
-                same = found.deeper is None or len(case.architecture.layers) == len(found.way.chain)
-                self._settle(found if same or found.deeper is None else found.deeper)
+                self._settle(found.for_depth(len(case.architecture.layers)))
             header, arrays = task_of(case, "float64", 0).to_message()
             question = {"ask": "watch", "seconds": _WATCH_SECONDS}
             answer, values = self._ask(question | header, arrays, _WATCH_SECONDS)

@@ -73,7 +73,7 @@ def _print_conclusion(report: Report, console: Console) -> None:
     if report.line is not None:
         wrong = report.line
         _say(console, f"> {wrong.number}   {wrong.text}")
-        _say(console, f"the first line whose result ({wrong.result}) is wrong, as your code runs")
+        _say(console, f"the first line with a wrong result: {wrong.result}")
     if sentence := diagnosis_sentence(report):
         _say(console, sentence)
     if report.first_divergence is not None:

@@ -108,6 +108,12 @@ class Recognised:
             "gradients": [[layer, kind, source] for (layer, kind), source in reading.gradients],
         }
 
+    def for_depth(self, depth: int) -> Recognised:
+        """Return how it takes a network of so many layers: this, or `deeper`."""
+        if self.deeper is None or depth == len(self.way.chain):
+            return self
+        return self.deeper
+
     def cases(self) -> list[Case]:
         """Return the cases that suit it."""
         found = []

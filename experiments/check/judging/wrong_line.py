@@ -83,10 +83,10 @@ class _Search:
         ours = verdict.observation.tensors[key][0]
         self._ours = np.asarray(ours, np.float64)
         name = key.partition("|")[2].replace("_gradient", "").replace("_updated", "")
-        self._start = case.point("float64").weights.get(name)
+        point = case.point("float64")
+        self._start = point.weights.get(name)
         step = observed_step(verdict)
         tensors = {n: np.asarray(v.value, np.float64) for n, v in step.right.items()}
-        point = case.point("float64")
         tensors |= {"x": point.x, "y": np.asarray(point.y, np.float64), **point.weights}
         layers = [layer.name for layer in case.architecture.layers]
         self._right = list(_right_values(tensors, layers, case.batch_size))
@@ -122,9 +122,9 @@ class _Search:
     def _is_ours(self, array: Array) -> bool:
         if self._same(array, self._ours) and not self._like_right(array):
             return True
-        moved = self._start is not None and np.size(array) == self._start.size
-        if not moved or self._start is None:
+        if self._start is None or np.size(array) != self._start.size:
             return False
+        # Or the weight has been updated by it.
         return any(
             laid.shape == np.shape(array) and self._same(laid - array, self._ours)
             for laid in (self._start, self._start.T, self._start.reshape(1, -1))

@@ -118,17 +118,17 @@ def read_lines(header: Mapping[str, Any], arrays: Mapping[str, Array]) -> list[W
     if not isinstance(lines, list) or len(lines) > 2 * MOST_LINES:
         raise MessageError("no lines where there should be some")
     for entry in lines:
-        if not isinstance(entry, list) or len(entry) != 6:
+        if not isinstance(entry, list) or len(entry) != 4:
             raise MessageError("no line where there should be one")
-        function, *numbers, inputs, results = entry
-        if not all(type(number) is int for number in numbers):
+        function, line, inputs, results = entry
+        if type(line) is not int:
             raise MessageError("a line without a number")
         tables = []
         for table in (_table(inputs), _table(results)):
             if not all(type(n) is int and str(n) in arrays for n in table.values()):
                 raise MessageError("an array that there is not")
             tables.append({_text(name): number for name, number in table.items()})
-        found.append(WatchedLine(_text(function), *numbers, *tables))
+        found.append(WatchedLine(_text(function), line, *tables))
     return found
 
 

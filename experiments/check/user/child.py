@@ -250,10 +250,7 @@ class Answers:
                 raise
         finally:
             seconds = self._alarm.stop()
-        lines = [
-            [line.function, line.line, line.number, line.caller, line.inputs, line.results]
-            for line in watch.lines
-        ]
+        lines = [[line.function, line.line, line.inputs, line.results] for line in watch.lines]
         named = {str(number): array for number, array in enumerate(watch.arrays)}
         return {"seconds": seconds, "lines": lines}, named
 

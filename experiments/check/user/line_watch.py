@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.check.user.notebook import python_of
+from experiments.check.user.program import parse
 from experiments.check.user.watching import flatten
 
 if TYPE_CHECKING:
@@ -39,17 +39,12 @@ class WatchedLine:
     ----------
     function, line
         Where it is.
-    number, caller
-        Its own number, in the order in which lines began, and that of the line that called its
-        function, or -1.
     inputs, results
         What it read and what it made: numbers of arrays by expression, as ``self.w1``.
     """
 
     function: str
     line: int
-    number: int
-    caller: int
     inputs: dict[str, int] = field(default_factory=dict)
     results: dict[str, int] = field(default_factory=dict)
 
@@ -63,7 +58,7 @@ class _Statement:
 
 
 class LineWatch:
-    """Writes down what every line of some files reads and makes, while it is entered.
+    """Writes down what every line of a file reads and makes, while it is entered.
 
     Parameters
     ----------
@@ -74,6 +69,8 @@ class LineWatch:
     ----------
     lines
         The lines in the order in which they came to an end.
+    began
+        How many have begun.
     arrays
         All arrays that they read or made, each once.
     """
@@ -84,8 +81,7 @@ class LineWatch:
         self._file = str(file)
         self._statements = _statements(file)
         self._numbers: dict[tuple[str, tuple[int, ...], bytes], int] = {}
-        self._open: list[_Frame] = []
-        self._began = 0
+        self.began = 0
 
     def __enter__(self) -> LineWatch:
         sys.settrace(self._called)
@@ -99,12 +95,9 @@ class LineWatch:
         inside = code.co_name.startswith("<") and code.co_name not in ("<lambda>", "<module>")
         if event != "call" or code.co_filename != self._file or inside:
             return None
-        if self._began > MOST_LINES or len(self.arrays) > _MOST_ARRAYS:
+        if self.began > MOST_LINES or len(self.arrays) > _MOST_ARRAYS:
             return None
-        caller = self._open[-1].number if self._open else -1
-        opened = _Frame(self, frame, caller)
-        self._open.append(opened)
-        return opened.event
+        return _Frame(self, frame).event
 
     def statement_at(self, line: int) -> _Statement | None:
         """Return the innermost statement on a line."""
@@ -121,22 +114,12 @@ class LineWatch:
             self.arrays.append(np.array(plain))
         return self._numbers[key]
 
-    def begin(self) -> int:
-        """Return the number of a line that begins."""
-        self._began += 1
-        return self._began
-
-    def leave(self, frame: _Frame) -> None:
-        """Forget a function that has returned, and what it called."""
-        if frame in self._open:
-            del self._open[self._open.index(frame) :]
-
 
 class _Frame:
     """A function of the user's that is running."""
 
-    def __init__(self, watch: LineWatch, frame: FrameType, caller: int) -> None:
-        self.watch, self.caller, self.number = watch, caller, -1
+    def __init__(self, watch: LineWatch, frame: FrameType) -> None:
+        self.watch = watch
         self._function = frame.f_code.co_name
         self._now: _Statement | None = None
         self._inputs: dict[str, int] = {}
@@ -149,7 +132,7 @@ class _Frame:
             self._finish(frame)
             self._now = statement
             if statement is not None:
-                self.number = self.watch.begin()
+                self.watch.began += 1
                 self._inputs = self._look(frame, statement.reads)
         elif event == "return":
             returned: dict[str, Array] = {}
@@ -157,7 +140,6 @@ class _Frame:
             if returns or self._function == "<lambda>":
                 _flatten(value, "return", returned)
             self._finish(frame, returned)
-            self.watch.leave(self)
         return self.event
 
     def _finish(self, frame: FrameType, returned: dict[str, Array] | None = None) -> None:
@@ -174,9 +156,7 @@ class _Frame:
             results[name] = self.watch.number_of(array)
         if results:
             self.watch.lines.append(
-                WatchedLine(
-                    self._function, statement.line, self.number, self.caller, self._inputs, results
-                )
+                WatchedLine(self._function, statement.line, self._inputs, results)
             )
 
     def _look(
@@ -203,13 +183,12 @@ def _flatten(value: Any, name: str, into: dict[str, Array]) -> None:
 
 def _statements(file: Path) -> dict[int, _Statement]:
     """Return the innermost statement of every line of a file."""
-    text = file.read_bytes()
     try:
-        tree = ast.parse(python_of(text) if file.suffix == ".ipynb" else text)
+        statements = parse(file)
     except (SyntaxError, ValueError, RecursionError):
         return {}
     found: dict[int, _Statement] = {}
-    for node in ast.walk(tree):
+    for node in ast.walk(ast.Module(statements, [])):
         if not isinstance(node, ast.stmt):
             continue
         statement = _statement(node)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.check.user.clock import Alarm, TimeLimitError
-from experiments.check.user.notebook import python_of
+from experiments.check.user.program import parse
 from experiments.check.user.recorder import Problem, raised, timed_out
 
 OURS = ("experiments", "scratchnet", "keras_baseline")
@@ -74,12 +74,11 @@ def import_folders(path: Path) -> list[Path]:
     """
     folders = [path.parent]
     try:
-        source = path.read_bytes()
-        tree = ast.parse(python_of(source) if path.suffix == ".ipynb" else source)
+        statements = parse(path)
     except (OSError, SyntaxError, ValueError):
         return folders
     names: set[str] = set()
-    for node in ast.walk(tree):
+    for node in ast.walk(ast.Module(statements, [])):
         if isinstance(node, ast.Import):
             names |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
