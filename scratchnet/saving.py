@@ -102,12 +102,24 @@ def save(
         for slot, flat in optimizer.slots.items():
             for name, value in network.parameters.named(flat).items():
                 arrays[f"slots/{slot}/{name}"] = value
-    whole: dict[str, Any] = {_HEADER: np.array(json.dumps(header)), **arrays}
-    beside = target.with_name(f".{target.name}.{os.getpid()}")
+    write_arrays(target, {_HEADER: np.array(json.dumps(header)), **arrays})
+
+
+def write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
+    """Write arrays to an ``.npz`` file; one that is there is replaced at once, when all is written.
+
+    Parameters
+    ----------
+    path
+        Where.
+    arrays
+        By the names that `numpy.load` shall give them.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with open(beside, "wb") as file:
-            np.savez(file, **whole)
-        os.replace(beside, target)
+            np.savez(file, **arrays)
+        os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
 

@@ -152,15 +152,14 @@ class _ScratchEstimator(BaseEstimator):  # type: ignore[misc]
         self.t_ = 0
 
     def _train(self, x: Array, targets: Array, last: str, loss: str, *, goes_on: bool) -> None:
-        """Train until the loss, or the validation score, no longer improves."""
+        """Train until the loss, with early stopping that of the held-out part, stands still."""
         self._check_arguments()
-        samples = len(x)
-        kept = samples
+        kept = len(x)
         if self.early_stopping:
-            kept = max(1, int(samples * (1 - self.validation_fraction)))
-            order = np.random.RandomState(0).permutation(samples)
+            order = np.random.RandomState(0).permutation(kept)
             x, targets = x[order], targets[order]
-        size = min(200, kept) if self.batch_size == "auto" else min(int(self.batch_size), kept)
+            kept = max(1, int(kept * (1 - self.validation_fraction)))
+        size = self._size_of_batches(kept)
         if not goes_on:
             self._begin(x, targets.shape[1], last, loss, size)
         best, worse = np.inf, 0
@@ -206,7 +205,7 @@ class _ScratchEstimator(BaseEstimator):  # type: ignore[misc]
     def _train_once(self, x: Array, targets: Array, last: str, loss: str) -> None:
         """Go once through the samples."""
         self._check_arguments()
-        size = min(200, len(x)) if self.batch_size == "auto" else min(self.batch_size, len(x))
+        size = self._size_of_batches(len(x))
         if not hasattr(self, "network_"):
             self._begin(x, targets.shape[1], last, loss, size)
         history = fit(
@@ -221,6 +220,9 @@ class _ScratchEstimator(BaseEstimator):  # type: ignore[misc]
         )
         self.loss_curve_ += history.loss
         self._count(history, len(x))
+
+    def _size_of_batches(self, samples: int) -> int:
+        return min(200 if self.batch_size == "auto" else int(self.batch_size), samples)
 
     def _count(self, history: History, samples: int) -> None:
         self.n_iter_ += len(history.loss)

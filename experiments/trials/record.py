@@ -206,11 +206,11 @@ def _result(trial: Trial, table: Mapping[str, Any], arrays: Mapping[str, Array])
         }
 
     def history(side: str) -> History:
-        columns = {column: values.tolist() for column, values in under(side).items()}
-        metrics = {
-            column.removeprefix(_METRICS): columns.pop(column)
-            for column in list(columns)
-            if column.startswith(_METRICS)
+        metrics = {name: values.tolist() for name, values in under(side + _METRICS).items()}
+        columns: dict[str, Any] = {
+            name: values.tolist()
+            for name, values in under(side).items()
+            if not name.startswith(_METRICS)
         }
         return History(**columns, metrics=metrics)
 

@@ -8,11 +8,10 @@ from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-import numpy as np
-
 from scratchnet.callbacks.base import Callback, Logs
 from scratchnet.callbacks.monitor import MonitorCallback
 from scratchnet.errors import ArchitectureError
+from scratchnet.saving import write_arrays
 from scratchnet.types import Array
 
 
@@ -148,8 +147,7 @@ class ModelCheckpoint(MonitorCallback):
         if self.filepath is not None:
             path = self._path(named)
             path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("wb") as file:
-                np.savez(file, **self.best_weights)  # type: ignore[arg-type]
+            write_arrays(path, self.best_weights)
 
     def _path(self, named: dict[str, Any]) -> Path:
         try:
